@@ -1,0 +1,28 @@
+"""`nn config`: the complete resolved configuration, or its JSON Schema."""
+
+import click
+
+
+@click.command(short_help="Print a complete configuration, or its schema.")
+@click.argument("config", default="mnist", required=False)
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value; may be repeated.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of configurations instead.")
+def config(config: str, overrides: tuple[str, ...], schema: bool) -> None:
+    """Print the complete configuration of CONFIG, a recipe's name or a YAML file, without training.
+
+    \b
+    nn config nielsen > my.yaml                       a file to start from
+    nn config mnist --set training.epochs=5           what a change amounts to
+    """
+    if schema:
+        import json
+
+        from mnist_nn import Config
+
+        click.echo(json.dumps(Config.model_json_schema(), indent=2))
+        return
+    from mnist_nn.config_file import to_yaml
+
+    from .recipes import read_recipe
+
+    click.echo(to_yaml(read_recipe(config, overrides)), nl=False)

@@ -1,0 +1,110 @@
+"""From the configuration's `data` section to examples: reads the environment, downloads, checks that all fits."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from mnist_nn import Config, Examples
+
+Split = Literal["train", "validation", "test"]
+
+
+def data_directory(configured: str | None) -> Path:
+    """Where files are read and kept: as configured, else $NN_DATA_DIR, else the user's cache directory."""
+    if chosen := configured or os.environ.get("NN_DATA_DIR"):
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("nn", appauthor=False)
+
+
+def with_data(config: "Config", source: str | None, directory: str | None) -> "Config":
+    """The configuration with another source or directory of data, the directory as an absolute path."""
+    from mnist_nn.config import Config
+
+    values = config.plain()
+    if source:
+        values["data"] = {"source": source, "validation": values["data"]["validation"]}
+    if directory or values["data"].get("dir"):
+        values["data"]["dir"] = str(Path(directory or values["data"]["dir"]).absolute())
+    return Config.model_validate(values)
+
+
+def load_training(config: "Config") -> tuple["Examples", "Examples"]:
+    """The training examples and those held out for validation.
+
+    Raises DataError where they cannot be had, ConfigError where the configuration does not fit them.
+    """
+    from mnist_nn.errors import ConfigError
+
+    examples = _examples(config, "train")
+    held_out = config.data.validation
+    if held_out >= len(examples):
+        raise ConfigError(
+            f"data.validation: {held_out:,}: must be less than the {len(examples):,} examples of the training set"
+        )
+    return examples.split(held_out)
+
+
+def load_split(config: "Config", split: Split) -> "Examples":
+    """The examples of one split, with the errors of `load_training`."""
+    from mnist_nn.errors import ConfigError
+
+    if split == "test":
+        if config.data.source == "inline":
+            raise click.UsageError("inline data have no test set; use --split train")
+        return _examples(config, "test")
+    training, validation = load_training(config)
+    if split == "validation" and not len(validation):
+        raise ConfigError("data.validation: 0: no examples are held out; use --split train")
+    return training if split == "train" else validation
+
+
+def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
+    import numpy as np
+
+    from mnist_nn import Examples
+    from mnist_nn.errors import ConfigError
+
+    n_0, n_L = config.network.sizes[0], config.network.sizes[-1]
+    if config.data.source == "inline":
+        examples = Examples(np.array(config.data.inputs, float), np.array(config.data.targets, float))
+        if examples.targets.shape[1] != n_L:
+            raise ConfigError(
+                f"network.sizes: ends with {n_L}, but data.targets have {examples.targets.shape[1]} numbers a row"
+            )
+    else:
+        images, labels = _load(config, split)
+        if int(labels.max()) >= n_L:
+            raise ConfigError(
+                f"network.sizes: ends with {n_L}, but the {split} labels go up to {labels.max()}; "
+                f"it needs at least {labels.max() + 1} outputs"
+            )
+        examples = Examples.from_labels(images, labels, n_L)
+    if examples.inputs.shape[1] != n_0:
+        raise ConfigError(
+            f"network.sizes: begins with {n_0}, but the {split} examples have {examples.inputs.shape[1]} inputs each"
+        )
+    return examples
+
+
+def _load(config: "Config", split: Literal["train", "test"]):  # type: ignore[no-untyped-def]
+    from data_scripts.errors import DataError
+    from data_scripts.idx import read_split
+    from data_scripts.mnist import load_mnist
+    from data_scripts.synthetic import load_synthetic
+
+    directory = data_directory(config.data.dir)
+    if config.data.source == "synthetic":
+        return load_synthetic(split, directory)
+    if config.data.source == "idx":
+        if not directory.is_dir():
+            raise DataError(f"{directory}: there is no such data directory; give one with --data-dir or data.dir")
+        return read_split(directory, split)
+    from .download import fetch_missing
+
+    fetch_missing(directory)
+    return load_mnist(directory, split)

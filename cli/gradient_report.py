@@ -1,0 +1,211 @@
+"""What `nn inspect-gradients` found, as JSON and as text, both from the same values."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mnist_nn import Config
+from mnist_nn.gradient_check import GradientCheck
+from mnist_nn.inspection import Derivative, Inspection, LayerSummary, Paths
+
+SHOWN_PATHS = 12
+BAR = 20  # columns of the longest bar
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was computed, and what it is about."""
+
+    config: Config
+    split: str
+    inspection: Inspection
+    layers: list[LayerSummary]
+    derivative: Derivative | None
+    paths: Paths | None
+    check: GradientCheck | None
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """The JSON document: field names are part of the contract."""
+    document: dict[str, Any] = {
+        "sizes": list(report.config.network.sizes),
+        "activation": report.config.network.activation,
+        "output": report.config.network.output,
+        "cost_function": report.config.cost,
+        "split": report.split,
+        "examples": report.inspection.indices,
+        "cost": float(report.inspection.C.mean()),
+        "layers": [
+            {**asdict(layer), "largest": dict(zip(("j", "k", "dC_dw"), layer.largest, strict=True))}
+            for layer in report.layers
+        ],
+    }
+    if report.derivative:
+        document["bias" if report.derivative.k is None else "weight"] = _derivative_document(report.derivative)
+    if report.paths:
+        document["paths"] = {
+            "layer": report.paths.layer,
+            "neuron": report.paths.neuron,
+            "example": report.paths.example,
+            "terms": [{**asdict(term), "product": term.product} for term in report.paths.terms],
+            "sum": report.paths.sum,
+        }
+    if report.check:
+        document["check"] = {
+            "parameters": report.check.parameters,
+            "max_relative_error": report.check.max_relative_error,
+            "worst": dict(zip(("layer", "j", "k"), report.check.worst, strict=True)),
+            "passed": report.check.passed,
+        }
+    return document
+
+
+def _derivative_document(d: Derivative) -> dict[str, Any]:
+    p = "w" if d.k is not None else "b"
+    place = {"layer": d.layer, "j": d.j} | ({"k": d.k} if d.k is not None else {})
+    before = {"a_prev": d.a_prev} if d.k is not None else {}
+    return {
+        **place,
+        "value": d.value,
+        "example": d.example,
+        "label": d.label,
+        **before,
+        "z": d.z,
+        "a": d.a,
+        "y": d.y,
+        f"dz_d{p}": d.dz,
+        "da_dz": d.da_dz,
+        "dC_da": d.dC_da,
+        f"dC_d{p}": d.product,
+        "nudge": {f"d{p}": d.nudge.parameter, "dz": d.nudge.dz, "da": d.nudge.da, "dC": d.nudge.dC},
+        f"mean_dC_d{p}": d.mean,
+        "per_example": d.per_example,
+    }
+
+
+def as_text(report: Report) -> str:
+    """For people."""
+    parts = [_heading(report), _layers(report)]
+    if report.derivative:
+        parts.append(_derivative(report.derivative, report.config.cost))
+    if report.paths:
+        parts.append(_paths(report.paths))
+    if report.derivative and len(report.inspection.indices) > 1:
+        parts.append(_average(report.derivative))
+    if report.check:
+        parts.append(check_line(report.check))
+    if not report.derivative:
+        layer = report.layers[-1]
+        j, k, _ = layer.largest
+        parts.append(f"Take one apart: --weight {layer.layer},{j},{k}, the largest of layer {layer.layer}.")
+    return "\n\n".join(parts)
+
+
+def _heading(report: Report) -> str:
+    config, indices = report.config, report.inspection.indices
+    which = f"example {indices[0]}" if len(indices) == 1 else f"first {len(indices)} examples"
+    sizes = "-".join(map(str, config.network.sizes))
+    return (
+        f"{sizes} {config.network.output}, {config.cost.replace('_', ' ')}; "
+        f"{which} of the {report.split} split; C = {report.inspection.C.mean():.6f}"
+    )
+
+
+def _layers(report: Report) -> str:
+    lines = ["layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  mean σ′  saturated  step/w   largest ∂C/∂w"]
+    for s in report.layers:
+        j, k, value = s.largest
+        ratio = "–" if s.step_ratio is None else f"{s.step_ratio:.1e}"
+        lines.append(
+            f"{s.layer:5}  {s.weights:7,}  {s.dC_dw_norm:.2e}  {s.dC_db_norm:.2e}  {s.mean_sigma_prime:7.4f}"
+            f"  {100 * s.saturated:8.1f}%  {ratio}  {value:+.2e} w({s.layer})[{j},{k}]"
+        )
+    return "\n".join(lines)
+
+
+def _derivative(d: Derivative, cost: str) -> str:
+    l, j, k = d.layer, d.j, d.k
+    if k is not None:
+        name, p = f"w({l})[{j},{k}]", "w"
+        title = f"weight {name} = {d.value:+.6f}   from neuron {k} of layer {l - 1} to neuron {j} of layer {l}"
+        first = f"∂z({l})[{j}]/∂{name}", f"a({l - 1})[{k}]"
+    else:
+        name, p = f"b({l})[{j}]", "b"
+        title = f"bias {name} = {d.value:+.6f}   of neuron {j} of layer {l}"
+        first = f"∂z({l})[{j}]/∂{name}", "1"
+    C = f"C_{d.example}"
+    if d.y is None:
+        third = "sum over paths, below"
+    else:
+        third = "2(a − y)" if cost == "squared_error" else "(a − y)/(a(1 − a))"
+    n = d.nudge
+    rows = [
+        ("factor", "formula", "value", f"after nudging {p} by {n.parameter:+g}", ""),
+        (*first, f"{d.dz:+.6f}", f"Δz {n.dz:+.6f}", f"Δz/Δ{p} {_ratio(n.dz, n.parameter)}"),
+        (f"∂a({l})[{j}]/∂z({l})[{j}]", f"σ′(z({l})[{j}])", f"× {d.da_dz:+.6f}", f"Δa {n.da:+.6f}",
+         f"Δa/Δz {_ratio(n.da, n.dz)}"),
+        (f"∂{C}/∂a({l})[{j}]", third, f"× {d.dC_da:+.6f}", f"ΔC {n.dC:+.6f}", f"ΔC/Δa {_ratio(n.dC, n.da)}"),
+        (f"∂{C}/∂{name}", "", f"= {d.product:+.6f}", "", f"ΔC/Δ{p} {_ratio(n.dC, n.parameter)}"),
+    ]  # fmt: skip
+    widths = [max(len(row[column]) for row in rows[1:]) for column in range(3)]
+    lines = [
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}   {e if not f else f'{e:<13}  {f}'}".rstrip()
+        for a, b, c, e, f in rows
+    ]
+    verb = "lowered" if n.dC < 0 else "raised"
+    about = f"example {d.example}, label {d.label}: z({l})[{j}] = {d.z:+.6f}, a({l})[{j}] = {d.a:.6f}"
+    if d.y is not None:
+        about += f", y[{j}] = {d.y:g}"
+    return "\n".join(
+        [title, about, "", *(f"  {line}" for line in lines), "",
+         f"  Raising {p} by {n.parameter:g} {verb} {C} from {d.C:.6f} to {d.C + n.dC:.6f}."]
+    )  # fmt: skip
+
+
+def _ratio(numerator: float, denominator: float) -> str:
+    return f"{numerator / denominator:+.6f}" if denominator else "–"
+
+
+def _paths(paths: Paths) -> str:
+    l, k = paths.layer, paths.neuron
+    ranked = sorted(paths.terms, key=lambda term: -abs(term.product))
+    shown = ranked[:SHOWN_PATHS]
+    scale = max((abs(term.product) for term in shown), default=0.0) or 1.0
+    count = f"{len(ranked)} paths" + (f", the {len(shown)} strongest shown" if len(shown) < len(ranked) else "")
+    lines = [
+        f"∂C_{paths.example}/∂a({l})[{k}] = Σ_j w({l + 1})[j,{k}] · σ′(z({l + 1})[j]) · "
+        f"∂C_{paths.example}/∂a({l + 1})[j]     {count}",
+        "  through           w          σ′       ∂C/∂a      product",
+    ]
+    for term in shown:
+        bar = ("+" if term.product > 0 else "-") * round(BAR * abs(term.product) / scale)
+        lines.append(
+            f"  j = {term.j:<5} {term.w:+.6f} × {term.da_dz:.6f} × {term.dC_da:+.6f} = {term.product:+.6f}  {bar}"
+        )
+    total = f"sum over all {len(ranked)}"
+    lines.append(f"  {total:<45}= {paths.sum:+.6f}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _average(d: Derivative) -> str:
+    name = f"w({d.layer})[{d.j},{d.k}]" if d.k is not None else f"b({d.layer})[{d.j}]"
+    m = len(d.per_example)
+    up = sum(value < 0 for value in d.per_example)
+    down = sum(value > 0 for value in d.per_example)
+    total = sum(abs(value) for value in d.per_example)
+    cancels = f"; {100 * (1 - abs(sum(d.per_example)) / total):.0f}% cancels" if total else ""
+    own = d.product
+    return (
+        f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {d.mean:+.6f}   (example {d.example} alone: {own:+.6f})\n"
+        f"  {down} of the {m} examples push it down, {up} push it up{cancels}"
+    )
+
+
+def check_line(check: GradientCheck) -> str:
+    """One line: how far backpropagation and central differences are apart."""
+    layer, j, k = check.worst
+    name = f"w({layer})[{j},{k}]" if k is not None else f"b({layer})[{j}]"
+    verdict = "agrees with" if check.passed else "DISAGREES with"
+    return (
+        f"check: backpropagation {verdict} central differences for {check.parameters:,} parameters; "
+        f"largest relative error {check.max_relative_error:.1e}, at {name}"
+    )

@@ -1,0 +1,104 @@
+"""The entry point: the group of commands, and the one place where errors become a line and an exit code.
+
+Only click is imported here and at the top of each command's module, so that `nn --help` is quick.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from .config import config
+from .download import download
+from .evaluate import evaluate
+from .inspect_gradients import inspect_gradients
+from .interruption import Interrupted
+from .train import train
+
+EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class InOrder(click.Group):
+    """Lists the commands in the order in which they are used, not in the alphabet's."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Look the version up only where it is asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"nn {version('nn-chapter')}")
+        ctx.exit()
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=print_version,
+    help="Show the version.",
+)
+def nn() -> None:
+    """Train a small neural network on handwritten digits, and see where every derivative comes from.
+
+    Its mathematics is 3Blue1Brown's chapter "Backpropagation calculus".
+
+    \b
+    Start with:
+      nn train quickstart     digits drawn by the program: no download, seconds
+      nn train                MNIST
+      nn evaluate             how good the newest run is
+      nn inspect-gradients    its gradient, taken apart
+    """
+
+
+for command in (train, evaluate, inspect_gradients, download, config):
+    nn.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failure, 2 usage or configuration, 128 + n after signal n."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an encoding without ∂ shows ? instead of failing
+    try:
+        code = nn.main(arguments, prog_name="nn", standalone_mode=False)
+        sys.stdout.flush()
+    except Interrupted as interruption:
+        code = 128 + interruption.signal
+    except (KeyboardInterrupt, click.Abort):
+        code = fail("interrupted", EXIT_INTERRUPTED)
+    except click.UsageError as error:
+        where = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
+        code = fail(error.format_message().rstrip(".") + where, EXIT_USAGE)
+    except click.ClickException as error:
+        code = fail(error.format_message(), error.exit_code)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILURE
+    except OSError as error:
+        place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        code = fail(f"{place}{error.strerror or error}", EXIT_FAILURE)
+    except MemoryError as error:
+        code = fail(f"not enough memory ({error}); try a smaller network.sizes", EXIT_FAILURE)
+    except Exception as error:
+        from data_scripts.errors import DataError
+        from mnist_nn.errors import ConfigError, NNError
+
+        if not isinstance(error, NNError | DataError):
+            raise
+        code = fail(str(error), EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILURE)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def fail(message: str, code: int) -> int:
+    """Print one `Error:` line, with whatever would break or colour the terminal escaped; returns the code."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    click.echo(f"Error: {line}", err=True)
+    return code

@@ -1,0 +1,57 @@
+"""Training as it goes: a line per epoch, and on a terminal a progress bar below them."""
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from mnist_nn import Config
+    from mnist_nn.training import EpochResult, Progress
+
+
+class TrainingDisplay:
+    """Shows each report of the training loop on stderr; nothing where `quiet`."""
+
+    def __init__(self, config: "Config", *, quiet: bool) -> None:
+        self.epochs, self.quiet = config.training.epochs, quiet
+        self.bar: tqdm[Any] = tqdm(
+            unit="step",
+            unit_scale=True,
+            leave=False,
+            dynamic_ncols=True,
+            disable=quiet or not sys.stderr.isatty(),
+            bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} < {remaining}  {rate_fmt}",
+        )
+
+    def __enter__(self) -> "TrainingDisplay":
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.bar.close()
+
+    def show(self, report: "Progress") -> None:
+        """Move the bar to where training is; print a line where an epoch ended."""
+        if report.result and not self.quiet:
+            self.bar.write(self._line(report.result, report.is_best), file=sys.stderr)
+        if self.bar.disable:
+            return
+        done = report.epoch * report.steps_per_epoch + report.step
+        if self.bar.total is None:  # the first report, which in a resumed run is not at the start
+            self.bar.total = self.epochs * report.steps_per_epoch
+            self.bar.initial = self.bar.n = done
+        self.bar.set_description_str(f"epoch {min(report.epoch + 1, self.epochs)}/{self.epochs}", refresh=False)
+        self.bar.update(done - self.bar.n)
+
+    def _line(self, result: "EpochResult", is_best: bool) -> str:
+        width = len(str(self.epochs))
+        parts = [
+            f"epoch {result.epoch:{width}}/{self.epochs}",
+            f"cost {result.train_cost:.4f}",
+            f"train {100 * result.train_accuracy:6.2f}%",
+        ]
+        if result.validation_accuracy is not None:
+            parts.append(f"validation {100 * result.validation_accuracy:6.2f}%")
+        parts.append(f"{result.seconds:.1f} s")
+        return "  ".join(parts) + ("  best" if is_best else "")

@@ -1,0 +1,45 @@
+"""RUN: a run directory, a checkpoint file, or, left out, the newest run under runs/."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mnist_nn.run_directory import CheckpointName, RunDirectory
+
+RUNS = Path("runs")
+
+
+def find_run(run: str | None) -> "RunDirectory":
+    """The run directory named, or the newest one, saying which. Raises RunError."""
+    from mnist_nn.run_directory import RunDirectory, newest_run
+
+    if run is not None:
+        return RunDirectory.open(Path(run))
+    newest = newest_run(RUNS)
+    click.echo(f"run {newest.path}", err=True)
+    return newest
+
+
+def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
+    """The checkpoint file named, or that of a run: its best one unless another is asked for.
+
+    Raises RunError where there is no such run or checkpoint.
+    """
+    from mnist_nn.errors import RunError
+
+    if run is not None and Path(run).is_file():
+        if name is not None:
+            raise click.UsageError(f"--checkpoint goes with a run directory, but {run} is a file")
+        return Path(run)
+    if run is not None and not Path(run).exists():
+        raise RunError(f"{run}: there is no such run directory or checkpoint")
+    directory = find_run(run)
+    path = directory.checkpoint(name or "best")
+    if not path.exists():
+        raise RunError(
+            f"{path}: is not there: no epoch of this run has ended; use --checkpoint last, "
+            f"or continue it with `nn train --resume {directory.path}`"
+        )
+    return path

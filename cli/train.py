@@ -1,0 +1,176 @@
+"""`nn train`: train a network, or continue an interrupted run."""
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mnist_nn import Config, Examples
+    from mnist_nn.run_directory import RunDirectory
+    from mnist_nn.training import TrainingState
+
+
+@click.command(short_help="Train a network, or continue an interrupted run.")
+@click.argument("config", required=False)
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value; may be repeated.")
+@click.option("--run-dir", metavar="DIR", help="The run's directory. Default: a new one under runs/.")
+@click.option("--data-dir", metavar="DIR", help="Where the data files are, or are to be put.")
+@click.option("--resume", metavar="RUN", help="Continue an interrupted run, to the same bits.")
+@click.option("--quiet", is_flag=True, help="No progress: only the results.")
+def train(
+    config: str | None,
+    overrides: tuple[str, ...],
+    run_dir: str | None,
+    data_dir: str | None,
+    resume: str | None,
+    quiet: bool,
+) -> None:
+    """Train a network as CONFIG says: a recipe's name (see the README) or a YAML file. Default: mnist.
+
+    Writes a run directory with the configuration, metrics.csv, and the checkpoints `last` and `best`. Ctrl-C
+    saves the state first; --resume goes on from there.
+
+    \b
+    nn train quickstart
+    nn train mnist --set training.epochs=5 --set seed=1
+    nn train --resume runs/mnist-20260102-030405-a1b2c3
+    """
+    if resume:
+        if config or overrides or run_dir:
+            raise click.UsageError("--resume takes its configuration and directory from the run itself")
+        _resume(resume, data_dir, quiet)
+    else:
+        _start(config or "mnist", overrides, run_dir, data_dir, quiet)
+
+
+def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_dir: str | None, quiet: bool) -> None:
+    from mnist_nn import initial_state
+    from mnist_nn.run_directory import RunDirectory, new_run_path
+
+    from .digits import load_training, with_data
+    from .machine import describe_machine
+    from .recipes import read_recipe, recipe_name
+    from .runs import RUNS
+
+    settings = with_data(read_recipe(config, overrides), None, data_dir)
+    training, validation = load_training(settings)
+    state = initial_state(settings)
+    recipe = recipe_name(config)
+    description = {
+        "recipe": recipe,
+        "seed": settings.seed,
+        **describe_machine(),
+        "data": describe_data(settings, training, validation),
+    }
+    path = Path(run_dir) if run_dir else new_run_path(RUNS, recipe)
+    run = RunDirectory.create(path, settings, state, description)
+    _follow(run, settings, state, training, validation, quiet)
+
+
+def _resume(resume: str, data_dir: str | None, quiet: bool) -> None:
+    from mnist_nn import load_checkpoint
+    from mnist_nn.errors import RunError
+
+    from .digits import load_training, with_data
+    from .runs import find_run
+
+    run = find_run(resume)
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    training, validation = load_training(with_data(checkpoint.config, None, data_dir))
+    description = run.description()
+    if description.get("data", {}).get("sha256") != describe_data(checkpoint.config, training, validation)["sha256"]:
+        raise RunError(f"{run.path}: was trained on other data; name the directory of the same data with --data-dir")
+    if description.get("status") == "finished":
+        click.echo(f"{run.path} is finished already: there is nothing to resume.", err=True)
+        _print_results(run, checkpoint.state)
+        return
+    _follow(run, checkpoint.config, checkpoint.state, training, validation, quiet)
+
+
+def _follow(
+    run: "RunDirectory",
+    config: "Config",
+    state: "TrainingState",
+    training: "Examples",
+    validation: "Examples",
+    quiet: bool,
+) -> None:
+    """Train to the end or to a signal, showing how it goes."""
+    from mnist_nn import train as training_loop
+
+    from .interruption import Interrupted, signals_caught
+    from .progress import TrainingDisplay
+
+    if not quiet:
+        _print_essentials(run, config, state, training, validation)
+    with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
+        for report in run.record(config, state, training_loop(config, state, training, validation)):
+            display.show(report)
+            if caught.signal:
+                run.interrupt(config, state)
+                break
+    if caught.signal:
+        click.echo(
+            f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n  nn train --resume {run.path}",
+            err=True,
+        )
+        raise Interrupted(caught.signal)
+    _print_results(run, state)
+
+
+def describe_data(config: "Config", training: "Examples", validation: "Examples") -> dict[str, Any]:
+    """The source, how many examples, and a digest that tells whether they are the same ones."""
+    digest = hashlib.sha256()
+    for examples in (training, validation):
+        digest.update(examples.inputs.data)
+        digest.update(examples.targets.data)
+    return {
+        "source": config.data.source,
+        "training_examples": len(training),
+        "validation_examples": len(validation),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def _print_essentials(
+    run: "RunDirectory",
+    config: "Config",
+    state: "TrainingState",
+    training: "Examples",
+    validation: "Examples",
+) -> None:
+    network, settings = config.network, config.training
+    sizes = "-".join(map(str, network.sizes))
+    schedule = settings.schedule if isinstance(settings.schedule, str) else settings.schedule.name
+    extras = [f"{name} {value:g}" for name, value in (("momentum", settings.momentum), ("l2", settings.l2)) if value]
+    step = ", ".join([f"learning rate {settings.learning_rate:g} {schedule}", *extras])
+    for name, value in (
+        (
+            "network",
+            f"{sizes} {network.output}, {state.network.parameters.size:,} parameters, {config.dtype}",
+        ),
+        ("cost", config.cost.replace("_", " ")),
+        ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} for validation"),
+        ("steps", f"batches of {settings.batch_size}, {step}, {settings.epochs} epochs, seed {config.seed}"),
+        ("run", str(run.path)),
+    ):
+        click.echo(f"{name:<8} {value}", err=True)
+
+
+def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
+    from mnist_nn import fingerprint
+
+    best = state.best
+    if best is not None:
+        accuracy, kind = best.validation_accuracy, "validation"
+        if accuracy is None:
+            accuracy, kind = best.train_accuracy, "train"
+        click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
+    click.echo(f"run          {run.path}")
+    click.echo(f"fingerprint  {fingerprint(state.network)}")
+    click.echo(f"next         nn evaluate {run.path}")
+    click.echo(f"             nn inspect-gradients {run.path}")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""The recipes, as YAML. Installed as the package nn_configs."""

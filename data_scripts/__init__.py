@@ -1,0 +1,1 @@
+"""Where digits come from, as plain NumPy arrays: IDX files, the MNIST download, digits drawn by the program."""

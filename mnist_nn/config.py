@@ -1,0 +1,140 @@
+"""What can be configured, its types, permitted ranges and defaults. The defaults are the recipe `mnist`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from .activation import ActivationName
+from .cost import COSTS, CostName
+from .initialization import InitName
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Row = Annotated[list[Finite], Field(min_length=1)]
+Rows = Annotated[list[Row], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Unknown keys are refused, numbers are not made of strings, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _plain_or_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, dict | BaseModel) else "plain"
+
+
+class InitialValues(Section):
+    """Initial parameters written out, keyed by layer 1..L: w[l] has n_l rows of n_(l−1), b[l] has n_l numbers."""
+
+    w: dict[int, Rows]
+    b: dict[int, Row]
+
+
+class StepSchedule(Section):
+    """Multiply the learning rate by `factor` after each `every` epochs."""
+
+    name: Literal["step"]
+    every: int = Field(10, ge=1)
+    factor: Finite = Field(0.1, gt=0, lt=1)
+
+
+class DataConfig(Section):
+    """Where the digits come from."""
+
+    source: Literal["mnist", "idx", "synthetic", "inline"] = Field(
+        "mnist", description="mnist: the verified download; idx: four IDX files in dir; "
+        "synthetic: digits drawn by the program; inline: inputs and targets given here"
+    )  # fmt: skip
+    dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
+    validation: int = Field(10000, ge=0, description="examples held out from the end of the training set")
+    inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
+    targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
+
+    @model_validator(mode="after")
+    def _inline_has_examples(self) -> "DataConfig":
+        given = [key for key in ("inputs", "targets") if getattr(self, key) is not None]
+        if self.source != "inline" and given:
+            raise ValueError(f"{given[0]} goes with source: inline, not with source: {self.source}")
+        if self.source == "inline":
+            if self.inputs is None or self.targets is None:
+                raise ValueError("source: inline needs both inputs and targets")
+            if len(self.inputs) != len(self.targets):
+                raise ValueError(f"{len(self.inputs)} rows of inputs but {len(self.targets)} rows of targets")
+            for key, rows in (("inputs", self.inputs), ("targets", self.targets)):
+                if len({len(row) for row in rows}) > 1:
+                    raise ValueError(f"the rows of {key} differ in length")
+        return self
+
+
+class NetworkConfig(Section):
+    """The multi-layer perceptron."""
+
+    sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default=[784, 100, 10], min_length=2, description="n_0, …, n_L: inputs first, outputs last"
+    )
+    activation: ActivationName = Field("sigmoid", description="of the hidden layers")
+    output: ActivationName = Field("sigmoid", description="of the last layer")
+    init: Annotated[
+        Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
+        Discriminator(_plain_or_mapping),
+    ] = Field("lecun_normal", description="a named scheme, or the numbers themselves as w and b by layer")
+
+    @model_validator(mode="after")
+    def _initial_values_fit(self) -> "NetworkConfig":
+        if isinstance(self.init, InitialValues):
+            layers = set(range(1, len(self.sizes)))
+            for name, given in (("w", self.init.w), ("b", self.init.b)):
+                if set(given) != layers:
+                    raise ValueError(
+                        f"init.{name} is given for layers {sorted(given)}, but the network's are {sorted(layers)}"
+                    )
+            for l in layers:
+                n, n_prev = self.sizes[l], self.sizes[l - 1]
+                if len(self.init.w[l]) != n or any(len(row) != n_prev for row in self.init.w[l]):
+                    raise ValueError(f"init.w of layer {l} must be {n} rows of {n_prev} numbers")
+                if len(self.init.b[l]) != n:
+                    raise ValueError(f"init.b of layer {l} must be {n} numbers")
+        return self
+
+
+class TrainingConfig(Section):
+    """Mini-batch stochastic gradient descent."""
+
+    epochs: int = Field(30, ge=1, le=1_000_000)
+    batch_size: int = Field(10, ge=1, le=1_000_000)
+    learning_rate: Finite = Field(1.0, gt=0, description="η of the step −η ∂C/∂w, with C = Σ (a − y)², no ½")
+    momentum: Finite = Field(0.0, ge=0, lt=1)
+    l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w (weights only; torch's weight_decay)")
+    schedule: Annotated[
+        Annotated[Literal["constant", "cosine"], Tag("plain")] | Annotated[StepSchedule, Tag("mapping")],
+        Discriminator(_plain_or_mapping),
+    ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
+    early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
+
+
+class Config(Section):
+    """One training run, complete."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    dtype: Literal["float32", "float64"] = "float32"
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    cost: CostName = "squared_error"
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _cost_fits_output(self) -> "Config":
+        if COSTS[self.cost].dC_dz is not None and self.network.output != "sigmoid":
+            raise ValueError(
+                f"cost: {self.cost} needs network.output: sigmoid, whose outputs lie between 0 and 1, "
+                f"not {self.network.output}"
+            )
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """As nested dicts and lists, complete, without the inline examples that are not there."""
+        values = self.model_dump()
+        for key in ("inputs", "targets"):
+            if values["data"][key] is None:
+                del values["data"][key]
+        return values

@@ -1,0 +1,66 @@
+"""How good a network is: accuracy, cost, and which digits it takes for which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cost import Cost
+from .dataset import Examples, classify, columns
+from .network import Network, forward
+
+SLICE = 1000  # examples at a time: large enough to be fast, small enough for any machine
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Counts over N examples; confusion[t, p] of them were of class t and taken for p. cost is C, averaged."""
+
+    cost: float
+    confusion: NDArray[np.int64]
+
+    @property
+    def examples(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        return int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.examples
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """Examples of each class."""
+        return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def precision(self) -> list[float | None]:
+        """Of those taken for a class, the share that were of it; None where none was."""
+        return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> list[float | None]:
+        """Of those of a class, the share that were taken for it; None where there is none."""
+        return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=1))
+
+
+def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | None]:
+    return [int(p) / int(n) if n else None for p, n in zip(part, whole, strict=True)]
+
+
+def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
+    """Run the network over all examples, in slices. Raises ValueError where there are none."""
+    if not len(examples):
+        raise ValueError("no examples to evaluate")
+    classes = max(network.sizes[-1], 2)  # one output neuron answers 0 or 1
+    counts = np.zeros(classes * classes, np.int64)
+    total = 0.0
+    for part in examples.slices(SLICE):
+        x, y = columns(part, network.parameters.dtype)
+        a = forward(network, x).a[network.L]
+        total += float(cost.C(a, y).sum(dtype=np.float64))
+        counts += np.bincount(classify(y) * classes + classify(a), minlength=counts.size)
+    return Evaluation(total / len(examples), counts.reshape(classes, classes))

@@ -1,0 +1,206 @@
+"""One derivative taken apart into the chapter's factors, and each layer's gradient in a few figures.
+
+Everything here is computed in float64, from one forward and one backward pass over the chosen examples.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .activation import Array
+from .backprop import BackwardPass, Gradient, backprop
+from .cost import Cost
+from .dataset import Examples, columns
+from .network import ForwardPass, Network, forward
+
+NUDGE = 0.01  # the chapter's "tiny nudge, like a change by 0.01"
+SATURATED = 0.01  # a neuron with a smaller σ′(z) hardly learns from the example
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A layer's gradient, averaged over the batch; figures over neurons and examples.
+
+    `largest` is (j, k, ∂C/∂w_jk) of the entry with the largest size; `step_ratio` is the length of the step
+    η ∂C/∂w relative to that of w (None where w is all 0).
+    """
+
+    layer: int
+    weights: int
+    dC_dw_norm: float
+    dC_db_norm: float
+    largest: tuple[int, int, float]
+    mean_sigma_prime: float
+    saturated: float
+    step_ratio: float | None
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """What a small change of one parameter does to z, a and C of one example."""
+
+    parameter: float
+    dz: float
+    da: float
+    dC: float
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """∂C_k/∂w_jk^(l), or ∂C_k/∂b_j^(l) where k is None, as the product of the chapter's three factors.
+
+        ∂C_k/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_k/∂a_j        for example k = `example` alone
+
+    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `mean` is ∂C/∂w_jk over all
+    chosen examples and `per_example` each one's ∂C_k/∂w_jk.
+    """
+
+    layer: int
+    j: int
+    k: int | None
+    value: float
+    example: int
+    label: int
+    a_prev: float | None
+    z: float
+    a: float
+    y: float | None
+    C: float
+    dz: float
+    da_dz: float
+    dC_da: float
+    nudge: Nudge
+    mean: float
+    per_example: list[float]
+
+    @property
+    def product(self) -> float:
+        return self.dz * self.da_dz * self.dC_da
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way from neuron k of layer l−1 through neuron j of layer l to the cost."""
+
+    j: int
+    w: float
+    da_dz: float
+    dC_da: float
+
+    @property
+    def product(self) -> float:
+        return self.w * self.da_dz * self.dC_da
+
+
+@dataclass(frozen=True)
+class Paths:
+    """∂C_k/∂a of one hidden neuron: Σ_j w_jk σ′(z_j) ∂C_k/∂a_j over the neurons j of the layer above."""
+
+    layer: int
+    neuron: int
+    example: int
+    terms: list[Path]
+
+    @property
+    def sum(self) -> float:
+        return sum(term.product for term in self.terms)
+
+
+class Inspection:
+    """A forward and a backward pass over chosen examples, kept to answer questions about any derivative.
+
+    `indices` are the examples' numbers in their split, for reference in the answers.
+    """
+
+    def __init__(self, network: Network, cost: Cost, examples: Examples, indices: list[int]) -> None:
+        self.network = network.astype(np.float64)
+        self.cost, self.indices, self.labels = cost, indices, examples.labels
+        self.x, self.y = columns(examples, np.float64)
+        self.passed: ForwardPass = forward(self.network, self.x)
+        self.back: BackwardPass = backprop(self.network, cost, self.passed, self.y)
+        self.m = len(indices)
+
+    @property
+    def gradient(self) -> Gradient:
+        """∇C, averaged over the examples."""
+        return self.back.gradient
+
+    @property
+    def C(self) -> Array:
+        """C_k of each example, shape (m,)."""
+        return self.cost.C(self.passed.a[self.network.L], self.y)
+
+    def layers(self, learning_rate: float) -> list[LayerSummary]:
+        """A summary of each layer, 1..L."""
+        return [self._summary(l, learning_rate) for l in self.network.layers]
+
+    def _summary(self, l: int, learning_rate: float) -> LayerSummary:
+        w, dC_dw, da_dz = self.network.w[l], self.gradient.dC_dw[l], self.back.da_dz[l]
+        j, k = divmod(int(np.abs(dC_dw).argmax()), dC_dw.shape[1])
+        norm, size = float(np.linalg.norm(dC_dw)), float(np.linalg.norm(w))
+        return LayerSummary(
+            layer=l,
+            weights=w.size,
+            dC_dw_norm=norm,
+            dC_db_norm=float(np.linalg.norm(self.gradient.dC_db[l])),
+            largest=(j, k, float(dC_dw[j, k])),
+            mean_sigma_prime=float(da_dz.mean()),
+            saturated=float((da_dz < SATURATED).mean()),
+            step_ratio=learning_rate * norm / size if size else None,
+        )
+
+    def derivative(self, layer: int, j: int, k: int | None, shown: int) -> Derivative:
+        """∂C/∂w_jk^(layer), or ∂C/∂b_j^(layer) with k None, taken apart for the `shown`-th of the examples."""
+        z, a, y = self.passed.z, self.passed.a, self.y
+        incoming = a[layer - 1][k] if k is not None else np.ones(self.m)
+        is_output = layer == self.network.L
+        value = self.network.w[layer][j, k] if k is not None else self.network.b[layer][j, 0]
+        return Derivative(
+            layer=layer,
+            j=j,
+            k=k,
+            value=float(value),
+            example=self.indices[shown],
+            label=int(self.labels[shown]),
+            a_prev=float(a[layer - 1][k, shown]) if k is not None else None,
+            z=float(z[layer][j, shown]),
+            a=float(a[layer][j, shown]),
+            y=float(y[j, shown]) if is_output else None,
+            C=float(self.C[shown]),
+            dz=float(incoming[shown]),
+            da_dz=float(self.back.da_dz[layer][j, shown]),
+            dC_da=float(self._dC_da(layer)[j, shown]),
+            nudge=self._nudge(layer, j, k, shown),
+            mean=float(self.gradient.dC_dw[layer][j, k] if k is not None else self.gradient.dC_db[layer][j, 0]),
+            per_example=(incoming * self.back.dC_dz[layer][j] * self.m).tolist(),
+        )
+
+    def paths(self, layer: int, neuron: int, shown: int) -> Paths:
+        """The sum over paths behind ∂C_k/∂a of a neuron of a layer below the last."""
+        above = layer + 1
+        w, da_dz, dC_da = self.network.w[above], self.back.da_dz[above], self._dC_da(above)
+        terms = [Path(j, float(w[j, neuron]), float(da_dz[j, shown]), float(dC_da[j, shown])) for j in range(len(w))]
+        return Paths(layer, neuron, self.indices[shown], terms)
+
+    def _dC_da(self, layer: int) -> Array:
+        """∂C_k/∂a^(layer), each example's own: the backward pass holds the share 1/m of it."""
+        L = self.network.L
+        if layer == L:
+            return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
+        return self.back.dC_da[layer] * self.m
+
+    def _nudge(self, layer: int, j: int, k: int | None, shown: int) -> Nudge:
+        """Change the parameter by NUDGE and run the example forward again."""
+        nudged = self.network.astype(np.float64)
+        if k is None:
+            nudged.b[layer][j, 0] += NUDGE
+        else:
+            nudged.w[layer][j, k] += NUDGE
+        after = forward(nudged, self.x[:, shown : shown + 1])
+        C = self.cost.C(after.a[nudged.L], self.y[:, shown : shown + 1])
+        return Nudge(
+            parameter=NUDGE,
+            dz=float(after.z[layer][j, 0] - self.passed.z[layer][j, shown]),
+            da=float(after.a[layer][j, 0] - self.passed.a[layer][j, shown]),
+            dC=float(C[0] - self.C[shown]),
+        )

@@ -1,0 +1,117 @@
+"""The network: its weights and biases as one vector, and the forward pass.
+
+Layers count 1..L for w, b and z as in the chapter's superscripts, and 0..L for a, where layer 0 is the input.
+A batch of m examples is a matrix with one example per column.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .activation import ACTIVATIONS, Activation, ActivationName, Array
+
+ByLayer = dict[int, Array]
+
+
+def number_of_parameters(sizes: Sequence[int]) -> int:
+    """n_l n_(l−1) weights and n_l biases for every layer l ≥ 1."""
+    return sum(n * (n_prev + 1) for n_prev, n in pairwise(sizes))
+
+
+def layer_views(sizes: Sequence[int], vector: Array) -> tuple[ByLayer, ByLayer]:
+    """Cut a vector laid out as the chapter's ∇C, (w1, b1, …, wL, bL), into views keyed by layer.
+
+    Returns w with w[l] of shape (n_l, n_(l−1)) and b with b[l] of shape (n_l, 1); nothing is copied.
+    """
+    w: ByLayer = {}
+    b: ByLayer = {}
+    end = 0
+    for l in range(1, len(sizes)):
+        start, end = end, end + sizes[l] * sizes[l - 1]
+        w[l] = vector[start:end].reshape(sizes[l], sizes[l - 1])
+        start, end = end, end + sizes[l]
+        b[l] = vector[start:end].reshape(sizes[l], 1)
+    return w, b
+
+
+class Network:
+    """A multi-layer perceptron a^(l) = σ(w^(l) a^(l−1) + b^(l)), l = 1..L.
+
+    sizes: (n_0, …, n_L). `parameters` is the one contiguous vector of all weights and biases (zeros unless
+    given, in which case it is used as it is, not copied); `w[l]` (n_l, n_(l−1)) and `b[l]` (n_l, 1) are views
+    into it, so changing one changes the other.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: ActivationName = "sigmoid",
+        output: ActivationName = "sigmoid",
+        dtype: DTypeLike = np.float32,
+        parameters: Array | None = None,
+    ) -> None:
+        self.sizes = tuple(sizes)
+        self.L = len(self.sizes) - 1
+        self.layers = range(1, self.L + 1)
+        self.activation: dict[int, Activation] = dict.fromkeys(self.layers, ACTIVATIONS[activation])
+        self.activation[self.L] = ACTIVATIONS[output]
+        if parameters is None:
+            parameters = np.zeros(number_of_parameters(self.sizes), dtype)
+        if parameters.shape != (number_of_parameters(self.sizes),):
+            raise ValueError(
+                f"sizes {self.sizes} need a vector of {number_of_parameters(self.sizes)} parameters, "
+                f"not an array of shape {parameters.shape}"
+            )
+        self.parameters = parameters
+        self.w, self.b = layer_views(self.sizes, parameters)
+
+    def astype(self, dtype: DTypeLike) -> "Network":
+        """A copy with parameters of another precision."""
+        return Network(
+            self.sizes,
+            activation=self.activation[1].name if self.L > 1 else "sigmoid",
+            output=self.activation[self.L].name,
+            parameters=self.parameters.astype(dtype),
+        )
+
+    def __repr__(self) -> str:
+        return f"Network({'-'.join(map(str, self.sizes))}, {self.parameters.size:,} parameters)"
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What a forward pass computes for m examples: z[l] and a[l], each (n_l, m); a[0] is the input."""
+
+    z: ByLayer
+    a: ByLayer
+
+    @classmethod
+    def empty(cls, network: Network, m: int) -> "ForwardPass":
+        """Buffers for a batch of m examples, to be handed to `forward` again and again."""
+        dtype = network.parameters.dtype
+        return cls(
+            z={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
+            a={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
+        )
+
+
+def forward(network: Network, x: Array, out: ForwardPass | None = None) -> ForwardPass:
+    """Compute every z^(l) = w^(l) a^(l−1) + b^(l) and a^(l) = σ(z^(l)), from a^(0) = x of shape (n_0, m).
+
+    With `out` (see `ForwardPass.empty`) nothing is allocated, and NumPy's overflow warning for a saturated
+    sigmoid (see `activation.sigmoid`) is the caller's to silence; without it, both are taken care of.
+    """
+    if out is None:
+        with np.errstate(over="ignore"):
+            return forward(network, x, ForwardPass.empty(network, x.shape[1]))
+    z, a = out.z, out.a
+    a[0] = x
+    for l in network.layers:
+        np.matmul(network.w[l], a[l - 1], out=z[l])
+        np.add(z[l], network.b[l], out=z[l])
+        network.activation[l].sigma(z[l], a[l])
+    return out

@@ -1,0 +1,14 @@
+"""Random streams derived from (seed, purpose, epoch), so that no hidden state decides a result."""
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+
+Purpose = Literal["initialization", "shuffle", "sample", "check"]
+
+
+def stream(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
+    """The generator for one purpose (and one epoch): always the same for the same arguments."""
+    name = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name, epoch])))

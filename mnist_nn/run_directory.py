@@ -1,0 +1,175 @@
+"""A run directory: the resolved configuration, the metrics, the checkpoints and a description of the run.
+
+config.yaml                    complete; training from it repeats the run
+metrics.csv                    one row per epoch
+checkpoints/last.safetensors   the state at the last save
+checkpoints/best.safetensors   the state after the best epoch so far
+run.json                       status, versions, machine, data digests, final figures, fingerprint
+"""
+
+import csv
+import io
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from data_scripts.files import write_atomically
+
+from .checkpoint import fingerprint, save_checkpoint
+from .config import Config
+from .config_file import to_yaml
+from .errors import DivergenceError, RunError
+from .training import EpochResult, Progress, TrainingState
+
+Status = Literal["running", "interrupted", "finished", "diverged"]
+CheckpointName = Literal["best", "last"]
+
+
+def now() -> str:
+    """The time of day in UTC, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths and files of one run."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def description_file(self) -> Path:
+        return self.path / "run.json"
+
+    def checkpoint(self, name: CheckpointName) -> Path:
+        return self.path / "checkpoints" / f"{name}.safetensors"
+
+    @classmethod
+    def create(cls, path: Path, config: Config, state: TrainingState, description: dict[str, Any]) -> "RunDirectory":
+        """Make the directory, which must not exist, and write everything that is known before training.
+
+        Raises RunError where it exists or cannot be made.
+        """
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise RunError(
+                f"{path}: exists already, and a run is never written over; choose another --run-dir, "
+                f"or continue that run with --resume {path}"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{path}: the run directory cannot be made: {error.strerror}; choose another with --run-dir"
+            ) from None
+        run = cls(path)
+        run.checkpoint("last").parent.mkdir()
+        write_atomically(run.config_file, to_yaml(config).encode())
+        run._write_metrics([])
+        save_checkpoint(run.checkpoint("last"), config, state)
+        run.describe({**description, "started": now(), "status": "running"})
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """An existing run. Raises RunError where there is none."""
+        run = cls(path)
+        if not run.description_file.is_file():
+            raise RunError(f"{path}: is not a run directory (it holds no run.json)")
+        return run
+
+    def description(self) -> dict[str, Any]:
+        """What run.json says. Raises RunError where it cannot be read."""
+        try:
+            content = json.loads(self.description_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.description_file}: cannot be read: {error}") from None
+        if not isinstance(content, dict):
+            raise RunError(f"{self.description_file}: does not describe a run")
+        return content
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Write run.json anew."""
+        write_atomically(self.description_file, (json.dumps(description, indent=2) + "\n").encode())
+
+    def set_status(self, status: Status, state: TrainingState) -> None:
+        """Record how the run stands, with the fingerprint of its parameters and its figures so far."""
+        best = asdict(state.best) if state.best else None
+        self.describe(
+            {
+                **self.description(),
+                "status": status,
+                "updated": now(),
+                "epochs": state.epoch,
+                "best": best,
+                "fingerprint": fingerprint(state.network),
+            }
+        )
+
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv."""
+        with self.metrics_file.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def _write_metrics(self, rows: list[dict[str, str]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, [field.name for field in fields(EpochResult)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.metrics_file, text.getvalue().encode())
+
+    def record(self, config: Config, state: TrainingState, progress: Iterable[Progress]) -> Iterator[Progress]:
+        """Pass training's reports on, having written what each completed epoch brought.
+
+        Metrics come before checkpoints: rows of epochs that the last checkpoint does not know are dropped when
+        the run is continued.
+        """
+        rows = [row for row in self.metrics() if int(row["epoch"]) <= state.epoch]
+        try:
+            for report in progress:
+                if report.result:
+                    rows.append(_row(report.result))
+                    self._write_metrics(rows)
+                    if report.is_best:
+                        save_checkpoint(self.checkpoint("best"), config, state)
+                    save_checkpoint(self.checkpoint("last"), config, state)
+                yield report
+        except DivergenceError:
+            self.describe({**self.description(), "status": "diverged", "updated": now()})
+            raise
+        self.set_status("finished", state)
+
+    def interrupt(self, config: Config, state: TrainingState) -> None:
+        """Save the state in the middle of an epoch, for `--resume`."""
+        save_checkpoint(self.checkpoint("last"), config, state)
+        self.set_status("interrupted", state)
+
+
+def _row(result: EpochResult) -> dict[str, str]:
+    """Costs and rates in full, as the shortest digits that read back the same; seconds to the millisecond."""
+    row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
+    return {**row, "seconds": f"{result.seconds:.3f}"}
+
+
+def new_run_path(root: Path, recipe: str) -> Path:
+    """<recipe>-<time>-<suffix> under `root`; the random suffix keeps runs of the same second apart."""
+    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return root / f"{recipe}-{time}-{secrets.token_hex(3)}"
+
+
+def newest_run(root: Path) -> RunDirectory:
+    """The run under `root` that was started last. Raises RunError where there is none."""
+    runs = [RunDirectory(file.parent) for file in root.glob("*/run.json")]
+    if not runs:
+        raise RunError(f"{root}: there are no runs here yet; make one with `nn train`, or name a run directory")
+    return max(runs, key=lambda run: str(run.description().get("started", "")))

@@ -1,0 +1,205 @@
+"""The training loop: shuffle; for each mini-batch forward, backprop, step. It yields, the caller reports."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import schedule
+from .backprop import BackwardPass, Gradient, backprop
+from .config import Config, InitialValues, TrainingConfig
+from .cost import COSTS
+from .dataset import Batch, Examples, Labels
+from .errors import DivergenceError
+from .evaluation import evaluate
+from .initialization import initialize
+from .network import ForwardPass, Network, forward
+from .randomness import stream
+from .sgd import SGD
+
+TRAIN_SAMPLE = 10_000  # training images on which an epoch's train figures are measured
+SLICE_FLOPS = 2e9  # about as much arithmetic between two reports
+SLICE_STEPS = 100  # and at most so many steps
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """The figures at the end of an epoch (counted from 1); `step` counts from the start of training.
+
+    Costs are C, averaged over the examples, without the L2 term; `seconds` is time spent training in this
+    epoch alone. The validation figures are None where no examples are held out.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    train_cost: float
+    train_accuracy: float
+    validation_cost: float | None
+    validation_accuracy: float | None
+    seconds: float
+
+    @property
+    def quality(self) -> tuple[float, float]:
+        """What makes one epoch better than another: accuracy, then cost, on validation examples if any."""
+        if self.validation_accuracy is None or self.validation_cost is None:
+            return self.train_accuracy, -self.train_cost
+        return self.validation_accuracy, -self.validation_cost
+
+
+@dataclass
+class TrainingState:
+    """All that training changes: with the configuration and the data it decides every later step."""
+
+    network: Network
+    velocity: np.ndarray  # of momentum, as long as the parameters; empty without momentum
+    epoch: int = 0  # epochs completed
+    step: int = 0  # steps done in the epoch under way
+    seconds: float = 0.0  # spent training in the epoch under way
+    best: EpochResult | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Yielded after each slice of batches; with a `result` where that completed an epoch."""
+
+    epoch: int
+    step: int
+    steps_per_epoch: int
+    result: EpochResult | None = None
+    is_best: bool = False
+
+
+def build_network(config: Config) -> Network:
+    """The untrained network of a configuration, initialised from its seed."""
+    network = Network(
+        config.network.sizes,
+        activation=config.network.activation,
+        output=config.network.output,
+        dtype=config.dtype,
+    )
+    init = config.network.init
+    if isinstance(init, InitialValues):
+        for l in network.layers:
+            network.w[l][:] = init.w[l]
+            network.b[l][:, 0] = init.b[l]
+    else:
+        initialize(network, init, stream(config.seed, "initialization"))
+    return network
+
+
+def initial_state(config: Config) -> TrainingState:
+    """Where training starts."""
+    network = build_network(config)
+    return TrainingState(network, SGD(config.training.momentum).new_velocity(network))
+
+
+def train(config: Config, state: TrainingState, training: Examples, validation: Examples) -> Iterator[Progress]:
+    """Train from `state` (changed in place) to the last epoch, or to early stopping.
+
+    `state` is whole at every yield: saved there and handed in again, training goes on to the same bits.
+    Raises DivergenceError as soon as a parameter or the cost is NaN or infinite.
+    """
+    loop = _Loop(config, state.network, training)
+    sample = _fixed_sample(config.seed, training)
+    settings = config.training
+    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+        learning_rate = schedule.learning_rate(state.epoch, settings)
+        order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
+        while state.step < loop.steps_per_epoch:
+            started = time.perf_counter()
+            last = min(state.step + loop.steps_per_slice, loop.steps_per_epoch)
+            loop.run(order, state.step, last, state.velocity, learning_rate)
+            state.step = last
+            state.seconds += time.perf_counter() - started
+            if not np.isfinite(np.dot(state.network.parameters, state.network.parameters)):
+                raise _divergence(state, learning_rate, "a parameter")
+            if last < loop.steps_per_epoch:
+                yield Progress(state.epoch, state.step, loop.steps_per_epoch)
+        result = _measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation)
+        is_best = state.best is None or result.quality > state.best.quality
+        if is_best:
+            state.best = result
+        state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+        yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best)
+
+
+class _Loop:
+    """The buffers of the inner loop, made once: one set per batch size, the last batch may be smaller."""
+
+    def __init__(self, config: Config, network: Network, training: Examples) -> None:
+        self.network, self.training = network, training
+        self.cost = COSTS[config.cost]
+        self.sgd = SGD(config.training.momentum, config.training.l2)
+        self.batch_size = min(config.training.batch_size, len(training))
+        self.steps_per_epoch = -(-len(training) // self.batch_size)
+        flops_per_step = 6 * network.parameters.size * self.batch_size
+        self.steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops_per_step)))
+        self.gradient = Gradient(network)
+        self.scratch = np.empty_like(network.parameters)
+        remainder = len(training) % self.batch_size
+        self.buffers = {
+            m: (
+                Batch(training, m, network.parameters.dtype),
+                ForwardPass.empty(network, m),
+                BackwardPass.empty(network, m, self.gradient),
+            )
+            for m in {self.batch_size, remainder} - {0}
+        }
+
+    @np.errstate(all="ignore")  # NaN and infinity are looked for after the slice
+    def run(self, order: Labels, first: int, last: int, velocity: np.ndarray, learning_rate: float) -> None:
+        """Steps first..last−1 of the epoch whose shuffled order is given."""
+        for step in range(first, last):
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            batch, forward_pass, backward_pass = self.buffers[len(rows)]
+            batch.fill(self.training, rows)
+            forward(self.network, batch.x, out=forward_pass)
+            backprop(self.network, self.cost, forward_pass, batch.y, out=backward_pass)
+            self.sgd.step(self.network, self.gradient, velocity, learning_rate, self.scratch)
+
+
+def _fixed_sample(seed: int, training: Examples) -> Examples:
+    if len(training) <= TRAIN_SAMPLE:
+        return training
+    rows = stream(seed, "sample").choice(len(training), TRAIN_SAMPLE, replace=False)
+    return training[np.sort(rows)]
+
+
+@np.errstate(all="ignore")
+def _measure(
+    config: Config,
+    state: TrainingState,
+    learning_rate: float,
+    steps_per_epoch: int,
+    sample: Examples,
+    validation: Examples,
+) -> EpochResult:
+    cost = COSTS[config.cost]
+    on_sample = evaluate(state.network, cost, sample)
+    on_validation = evaluate(state.network, cost, validation) if len(validation) else None
+    if not np.isfinite(on_sample.cost):
+        raise _divergence(state, learning_rate, "the cost")
+    return EpochResult(
+        epoch=state.epoch + 1,
+        step=(state.epoch + 1) * steps_per_epoch,
+        learning_rate=learning_rate,
+        train_cost=on_sample.cost,
+        train_accuracy=on_sample.accuracy,
+        validation_cost=on_validation.cost if on_validation else None,
+        validation_accuracy=on_validation.accuracy if on_validation else None,
+        seconds=state.seconds,
+    )
+
+
+def _out_of_patience(state: TrainingState, settings: TrainingConfig) -> bool:
+    patience = settings.early_stopping
+    return patience is not None and state.best is not None and state.epoch - state.best.epoch >= patience
+
+
+def _divergence(state: TrainingState, learning_rate: float, what: str) -> DivergenceError:
+    return DivergenceError(
+        f"training diverged in epoch {state.epoch + 1}, by step {state.step}: {what} is NaN or infinite; "
+        f"try a smaller training.learning_rate (it was {learning_rate:g}), or another network.init"
+    )
