@@ -14,31 +14,29 @@ DEFAULT_BATCH = 64
 CHECKED_PER_LAYER = 100  # weights, and as many biases, unless all are asked for
 
 
-class Indices(click.ParamType):
-    """Comma-separated indices, such as 3,4,12."""
-
-    def __init__(self, form: str) -> None:
-        self.name = form
-        self.count = form.count(",") + 1
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        try:
-            indices = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            indices = ()
-        if len(indices) != self.count or min(indices) < 0:
-            self.fail(
-                f"{value!r} is not of the form {self.name}, such as {','.join('210'[: self.count])}",
-                param,
-                ctx,
-            )
-        return indices
+def parse_indices(_: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Comma-separated indices, as many as the option's metavar names."""
+    if value is None:
+        return None
+    form = str(option.metavar)
+    try:
+        indices = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        indices = ()
+    if len(indices) != form.count(",") + 1 or min(indices) < 0:
+        raise click.BadParameter(f"{value!r} is not of the form {form}, such as {'2,4,12' if 'K' in form else '2,4'}")
+    return indices
 
 
 @click.command("inspect-gradients", short_help="See where the derivatives come from.")
 @click.argument("run", required=False)
-@click.option("--weight", type=Indices("L,J,K"), help="Take apart ∂C/∂w from neuron K of layer L−1 to neuron J of L.")
-@click.option("--bias", type=Indices("L,J"), help="Take apart ∂C/∂b of neuron J of layer L.")
+@click.option(
+    "--weight",
+    metavar="L,J,K",
+    callback=parse_indices,
+    help="Take apart ∂C/∂w from neuron K of layer L−1 to neuron J of L.",
+)
+@click.option("--bias", metavar="L,J", callback=parse_indices, help="Take apart ∂C/∂b of neuron J of layer L.")
 @click.option("--split", type=click.Choice(["train", "validation"]), help="Default: validation, if there is any.")
 @click.option("--example", type=click.IntRange(min=0), metavar="I", help="The example to take apart. Default: 0.")
 @click.option(
@@ -87,7 +85,7 @@ def inspect_gradients(
     from .digits import with_data
 
     config = with_data(config, None, data_dir)
-    examples, split, indices, shown = _choose_examples(config, split, example, batch)
+    examples, chosen, indices, shown = _choose_examples(config, split, example, batch)
     inspection = Inspection(network, COSTS[config.cost], examples, indices)
     checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
     if save:
@@ -99,7 +97,7 @@ def inspect_gradients(
 
     summary = gradient_report.Report(
         config,
-        split,
+        chosen,
         inspection,
         inspection.layers(config.training.learning_rate),
         derivative,

@@ -5,17 +5,18 @@ size and digest are right, so a failure leaves nothing behind.
 """
 
 import hashlib
+import http.client
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import requests
-from urllib3.exceptions import MaxRetryError
+from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from .errors import DownloadError
 
-CHUNK = 64 * 1024
+CHUNK = 4 * 1024  # well below Limits.window_bytes: a chunk is seen when it is complete
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,11 @@ def _receive(session: requests.Session, url: str, size: int, limits: Limits, att
     try:
         headers = {"Accept-Encoding": "identity", "User-Agent": "nn"}
         timeout = (limits.connect, limits.read)
-        with session.get(url, stream=True, timeout=timeout, headers=headers) as response:
+        hooks = {"response": _drop_redirect_body}
+        with session.get(url, stream=True, timeout=timeout, headers=headers, hooks=hooks) as response:
             response.raise_for_status()
             content = bytearray()
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            while chunk := response.raw.read(CHUNK, decode_content=False):
                 content += chunk
                 attempt.received = len(content)
                 if attempt.abandoned or len(content) > size:
@@ -142,17 +144,24 @@ def _receive(session: requests.Session, url: str, size: int, limits: Limits, att
         attempt.done.set()
 
 
+def _drop_redirect_body(response: requests.Response, **_: object) -> None:
+    """`requests` would read the body of a redirect to its end, and it may have none."""
+    if response.is_redirect:
+        response.close()
+
+
 def _explain(url: str, error: Exception) -> DownloadError:
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return DownloadError(f"{url}: answered {error.response.status_code} {error.response.reason}")
+        status = error.response.status_code
+        return DownloadError(f"{url}: answered {status} {http.client.responses.get(status, '')}".rstrip())
     if isinstance(error, requests.TooManyRedirects):
         return DownloadError(f"{url}: redirects without end")
     if isinstance(error, requests.exceptions.InvalidSchema):
-        return DownloadError(f"{url}: redirects to something that is not HTTPS")
-    if isinstance(error, requests.ReadTimeout):
+        return DownloadError(f"{url}: leads to something that is not HTTPS")
+    if isinstance(error, requests.ReadTimeout | ReadTimeoutError):
         return DownloadError(f"{url}: stopped answering")
     if isinstance(error, requests.exceptions.SSLError):
-        return DownloadError(f"{url}: its TLS certificate cannot be verified")
+        return DownloadError(f"{url}: offers no trustworthy TLS connection")
     if isinstance(error, requests.ConnectionError) and isinstance(error.args[0], MaxRetryError):
         return _Unreachable(f"{url}: cannot be reached")
     return DownloadError(f"{url}: broke off ({type(error).__name__})")

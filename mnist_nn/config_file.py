@@ -10,13 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from .config import Config
 from .errors import ConfigError
 
 MAX_BYTES = 64 * 1024
+MAX_DEPTH = 10
 
 Keys = tuple[str | int, ...]  # where a value stands: ("training", "epochs")
 
@@ -73,7 +74,11 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
     """The plain values, and the line on which each of them stands."""
     yaml = YAML(typ="safe", pure=True)
     try:
+        depth = 0
         for event in yaml.parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ConfigError(f"{name}:{event.start_mark.line + 1}: nested more than {MAX_DEPTH} deep")
             if isinstance(event, AliasEvent):
                 line = event.start_mark.line + 1
                 raise ConfigError(f"{name}:{line}: *{event.anchor}: YAML aliases are not supported; repeat the value")
@@ -89,8 +94,6 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
         raise ConfigError(f"{place}: not valid YAML: {problem}") from None
     except YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ConfigError(f"{name}: nested too deeply") from None
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{name}: holds a value that cannot be read: {' '.join(str(error).split())}") from None
 

@@ -83,7 +83,8 @@ class Batch:
         """Gather the m examples at `rows`. (mode="clip" lets `take` write straight into `out`.)"""
         np.take(examples.inputs, rows, axis=0, out=self._inputs, mode="clip")
         np.take(examples.targets, rows, axis=0, out=self._targets, mode="clip")
-        np.multiply(self._inputs, self._scale, out=self._x, dtype=self._x.dtype)
+        np.copyto(self._x, self._inputs)
+        np.multiply(self._x, self._scale, out=self._x)
         np.copyto(self._y, self._targets)
 
 

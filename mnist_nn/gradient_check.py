@@ -48,16 +48,14 @@ def check_gradient(
         raise ValueError("gradients are checked in float64; use network.astype(np.float64)")
     nudged = network.astype(np.float64)  # a copy
     passed = ForwardPass.empty(network, x.shape[1])
-    floor = FLOOR * float(np.abs(gradient.vector).max(initial=0.0)) or np.finfo(np.float64).tiny
-    count, largest, worst = 0, 0.0, 0
-    for index in range(gradient.vector.size) if indices is None else indices:
-        numerical = _derivative(nudged, cost, x, y, index, passed)
-        analytic = float(gradient.vector[index])
-        error = abs(analytic - numerical) / max(abs(analytic), abs(numerical), floor)
-        count += 1
-        if not error <= largest:  # so that NaN counts as the worst
-            largest, worst = error, index
-    return GradientCheck(count, largest, locate(network, worst))
+    indices = range(gradient.vector.size) if indices is None else indices
+    derivatives = {index: _derivative(nudged, cost, x, y, index, passed) for index in indices}
+    checked, numerical = np.array(list(derivatives)), np.array(list(derivatives.values()))
+    analytic = gradient.vector[checked]
+    floor = FLOOR * np.nanmax(np.abs(gradient.vector), initial=0.0) + np.finfo(np.float64).tiny
+    errors = np.abs(analytic - numerical) / np.maximum(np.maximum(np.abs(analytic), np.abs(numerical)), floor)
+    worst = int(errors.argmax())  # NaN counts as the largest
+    return GradientCheck(len(checked), float(errors[worst]), locate(network, int(checked[worst])))
 
 
 def sample_parameters(network: Network, random: np.random.Generator, per_layer: int) -> list[int]:

@@ -1,0 +1,57 @@
+"""Each derivative is that of the function above it."""
+
+import numpy as np
+import pytest
+
+from mnist_nn.activation import ACTIVATIONS
+from mnist_nn.cost import COSTS
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_sigma_prime_is_the_slope_of_sigma(name: str) -> None:
+    sigma, sigma_prime = ACTIVATIONS[name].sigma, ACTIVATIONS[name].sigma_prime
+    z = np.array([-3.0, -1.2, -0.1, 0.2, 0.7, 2.5])
+    h = 1e-6
+    slope = (sigma(z + h, np.empty(6)) - sigma(z - h, np.empty(6))) / (2 * h)
+    a = sigma(z, np.empty(6))
+    np.testing.assert_allclose(sigma_prime(a, np.empty(6)), slope, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_dC_da_is_the_slope_of_C(name: str) -> None:
+    cost = COSTS[name]
+    a, y = np.array([[0.2, 0.9], [0.6, 0.1]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    slope, h = np.empty_like(a), 1e-6
+    for j in range(2):
+        nudge = np.zeros_like(a)
+        nudge[j] = h
+        slope[j] = (cost.C(a + nudge, y) - cost.C(a - nudge, y)) / (2 * h)
+    np.testing.assert_allclose(cost.dC_da(a, y, np.empty_like(a)), slope, rtol=1e-8)
+
+
+def test_the_chapters_values_of_sigma() -> None:
+    a = ACTIVATIONS["sigmoid"].sigma(np.array([0.0, np.log(3.0)]), np.empty(2))
+    np.testing.assert_allclose(a, [0.5, 0.75], rtol=1e-15)
+    np.testing.assert_allclose(ACTIVATIONS["sigmoid"].sigma_prime(a, np.empty(2)), [0.25, 0.1875], rtol=1e-15)
+
+
+def test_squared_error_has_no_half() -> None:
+    a, y = np.array([[0.5], [0.25]]), np.array([[1.0], [0.0]])
+    assert COSTS["squared_error"].C(a, y) == pytest.approx([0.5**2 + 0.25**2])
+    np.testing.assert_allclose(COSTS["squared_error"].dC_da(a, y, np.empty_like(a)), [[-1.0], [0.5]])
+
+
+def test_a_saturated_sigmoid_is_exactly_0_or_1_and_never_nan() -> None:
+    z = np.array([-1e4, -200.0, 200.0, 1e4], np.float32)
+    with np.errstate(over="ignore"):
+        a = ACTIVATIONS["sigmoid"].sigma(z, np.empty_like(z))
+    np.testing.assert_array_equal(a, [0, 0, 1, 1])
+
+
+def test_cross_entropy_of_a_saturated_wrong_output_is_finite_and_its_dC_dz_is_not_lost() -> None:
+    cost = COSTS["cross_entropy"]
+    a, y = np.array([[1.0], [0.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
+    assert np.isfinite(cost.C(a, y)).all()
+    assert np.isfinite(cost.dC_da(a, y, np.empty_like(a))).all()
+    assert cost.dC_dz is not None
+    np.testing.assert_array_equal(cost.dC_dz(a, y, np.empty_like(a)), [[1], [-1]])

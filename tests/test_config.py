@@ -1,0 +1,149 @@
+"""Configuration: YAML 1.2 read strictly, overrides, defaults, and errors that show the way."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from mnist_nn import Config, read_config
+from mnist_nn.config_file import MAX_BYTES, parse_config, to_yaml
+from mnist_nn.errors import ConfigError
+
+RECIPES = sorted(file.name for file in files("nn_configs").iterdir() if file.name.endswith(".yaml"))
+
+
+def complaint(text: str, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        parse_config(text, "my.yaml", overrides)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_there_are_the_five_recipes() -> None:
+    assert set(RECIPES) >= {"quickstart.yaml", "mnist.yaml", "nielsen.yaml", "3blue1brown.yaml", "chain.yaml"}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_is_valid_begins_with_a_comment_and_survives_a_round_trip(recipe: str) -> None:
+    text = (files("nn_configs") / recipe).read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    config = parse_config(text, recipe)
+    assert parse_config(to_yaml(config), "again") == config
+
+
+def test_the_defaults_are_the_recipe_mnist() -> None:
+    assert parse_config((files("nn_configs") / "mnist.yaml").read_text(encoding="utf-8"), "mnist") == Config()
+
+
+def test_yaml_1_2_reads_1e_minus_3_as_a_number_and_no_as_a_word() -> None:
+    assert parse_config("training: {learning_rate: 1e-3}", "x").training.learning_rate == 0.001
+    assert "'no'" in complaint("cost: no")
+
+
+def test_an_override_replaces_one_value_and_leaves_the_rest() -> None:
+    config = parse_config(
+        "training: {epochs: 7, momentum: 0.5}", "x", ["training.epochs=2", "network.sizes=[784, 5, 10]"]
+    )
+    assert (config.training.epochs, config.training.momentum, config.network.sizes) == (2, 0.5, [784, 5, 10])
+
+
+def test_a_step_schedule_and_initial_values_are_given_as_mappings() -> None:
+    config = parse_config(
+        "network: {sizes: [1, 1], init: {w: {1: [[0.5]]}, b: {1: [0.25]}}}\n"
+        "training: {schedule: {name: step, every: 3, factor: 0.5}}",
+        "x",
+    )
+    assert config.plain()["training"]["schedule"] == {"name": "step", "every": 3, "factor": 0.5}
+    assert config.plain()["network"]["init"] == {"w": {1: [[0.5]]}, "b": {1: [0.25]}}
+    assert parse_config(to_yaml(config), "again") == config
+
+
+BAD = [
+    ("seed: 0\ntraining:\n  learning_rat: 1.0\n", "my.yaml:3: training.learning_rat: unknown key; did you mean learning_rate?"),
+    ("sed: 0", "my.yaml:1: sed: unknown key; did you mean seed?"),
+    ("zzz: 0", "my.yaml:1: zzz: unknown key; the keys here are seed, dtype, data, network, cost, training"),
+    ("training: {epochs: ten}", "my.yaml:1: training.epochs: 'ten': must be a valid integer; permitted: ≥ 1 and ≤ 1000000"),
+    ("training: {epochs: 2.5}", "my.yaml:1: training.epochs: 2.5: must be a valid integer; permitted: ≥ 1 and ≤ 1000000"),
+    ("training:\n  epochs: 0", "my.yaml:2: training.epochs: 0: must be greater than or equal to 1; permitted: ≥ 1 and ≤ 1000000"),
+    ("training: {epochs: '3'}", "my.yaml:1: training.epochs: '3': must be a valid integer; permitted: ≥ 1 and ≤ 1000000"),
+    ("training: {momentum: 1.0}", "my.yaml:1: training.momentum: 1.0: must be less than 1; permitted: ≥ 0 and < 1"),
+    ("training: {learning_rate: .nan}", "my.yaml:1: training.learning_rate: nan: must be a finite number; permitted: > 0"),
+    ("training: {learning_rate: .inf}", "my.yaml:1: training.learning_rate: inf: must be a finite number; permitted: > 0"),
+    ("seed: true", "my.yaml:1: seed: True: must be a valid integer"),
+    ("cost: squared_eror", "did you mean squared_error?"),
+    ("network:\n  activation: sigmoyd", "my.yaml:2: network.activation: 'sigmoyd': must be 'sigmoid', 'tanh', 'relu' or 'identity'; did you mean sigmoid?"),
+    ("network: {init: xavier}", "network.init: 'xavier': must be 'standard_normal', 'lecun_normal'"),
+    ("network: {sizes: [784]}", "my.yaml:1: network.sizes: [784]: List should have at least 2 items"),
+    ("network:\n  sizes:\n    - 784\n    - 0\n    - 10", "my.yaml:4: network.sizes.1: 0: must be greater than or equal to 1"),
+    ("network: {sizes: 784}", "network.sizes: 784: must be a valid list"),
+    ("network: 3", "my.yaml:1: network: 3: must be a mapping of keys"),
+    ("training: {schedule: {name: step, every: 0}}", "training.schedule.every: 0: must be greater than or equal to 1"),
+    ("training: {schedule: {every: 5}}", "my.yaml:1: training.schedule.name: is missing"),
+    ("network: {sizes: [2, 1], init: {w: {1: [[1.0]]}, b: {1: [0.0]}}}", "network: init.w of layer 1 must be 1 rows of 2 numbers"),
+    ("network: {sizes: [2, 1], init: {w: {2: [[1.0]]}, b: {1: [0.0]}}}", "init.w is given for layers [2], but the network's are [1]"),
+    ("cost: cross_entropy\nnetwork: {output: relu}", "cost: cross_entropy needs network.output: sigmoid"),
+    ("data: {source: inline}", "my.yaml:1: data: source: inline needs both inputs and targets"),
+    ("data: {source: inline, inputs: [[1.0]], targets: [[1.0], [0.0]]}", "1 rows of inputs but 2 rows of targets"),
+    ("data: {source: inline, inputs: [[1.0], [1.0, 2.0]], targets: [[1.0], [0.0]]}", "the rows of inputs differ in length"),
+    ("data: {source: inline, inputs: [[.nan]], targets: [[1.0]]}", "data.inputs.0.0: nan: must be a finite number"),
+    ("data: {inputs: [[1.0]]}", "inputs goes with source: inline, not with source: mnist"),
+    ("seed: 1\nseed: 2", "my.yaml:2: not valid YAML: found duplicate key"),
+    ("- 1\n- 2", "my.yaml: must be a mapping of keys such as `seed: 0`, not [1, 2]"),
+    ("just words", "my.yaml: must be a mapping"),
+    ("", "my.yaml: is empty"),
+    ("# only a comment\n", "my.yaml: is empty"),
+    ("training: {epochs: 1", "my.yaml:1: not valid YAML"),
+    ("a: &x [1]\nb: *x", "my.yaml:2: *x: YAML aliases are not supported"),
+    ("seed: !!python/object:os.system {}", "my.yaml:1: not valid YAML: could not determine a constructor"),
+    ("seed: 0\n---\nseed: 1", "not valid YAML"),
+    ("x: " + "[" * 2000 + "]" * 2000, "my.yaml:1: nested more than 10 deep"),
+    ("seed: " + "9" * 5000, "my.yaml: holds a value that cannot be read"),
+    ("seed: 99999999999999999999", "seed: 99999999999999999999: must be less than 9223372036854775808"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD, ids=[text[:40] for text, _ in BAD])
+def test_a_bad_configuration_is_refused_with_its_line_key_value_and_reason(text: str, expected: str) -> None:
+    assert expected in complaint(text)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs", "--set training.epochs: needs the form KEY=VALUE, such as training.epochs=5"),
+        ("=5", "--set =5: needs the form KEY=VALUE"),
+        ("training.epochs=0", "--set training.epochs=0: training.epochs: 0: must be greater than or equal to 1"),
+        ("training.epoch=3", "--set training.epoch=3: training.epoch: unknown key; did you mean epochs?"),
+        ("seed.x=3", "--set seed.x=3: seed is not a section"),
+        ("seed=[", "--set seed=[:1: not valid YAML"),
+    ],
+)
+def test_a_bad_override_is_quoted(override: str, expected: str) -> None:
+    assert expected in complaint("seed: 0", override)
+
+
+def test_several_problems_are_counted_and_the_first_is_told() -> None:
+    assert complaint("sed: 0\ntraining: {epochs: 0}").endswith("(and 1 more)")
+
+
+def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"\x1f\x8b\x08\0\xff")
+    with pytest.raises(ConfigError, match="byte 1 is not UTF-8 text"):
+        read_config(file)
+    file.write_bytes(b"seed: \0")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        read_config(file)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(b"# " + b"x" * MAX_BYTES)
+    with pytest.raises(ConfigError, match="larger than 64 KB"):
+        read_config(file)
+
+
+def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read_config(tmp_path)

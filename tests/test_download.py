@@ -1,0 +1,591 @@
+"""The download gives the pinned bytes, from mirrors that fail, stall or lie, or a DownloadError in time and no file."""
+
+import gzip
+import hashlib
+import itertools
+import random
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from lying_server import RESET, LyingServer, Script, Step, body, head, lying_server
+from requests.adapters import HTTPAdapter
+
+from data_scripts.errors import DataError, DownloadError
+from data_scripts.fetch import CHUNK, Limits, fetch, https_session
+from data_scripts.idx import Pixels, write_idx
+from data_scripts.mnist import PinnedFile, download_mnist, is_intact, load_mnist
+
+
+def pinned(name: str, content: bytes) -> PinnedFile:
+    return PinnedFile(name, len(content), hashlib.sha256(content).hexdigest())
+
+
+CONTENT = gzip.compress(random.Random(0).randbytes(10_000), mtime=0)
+SIZE = len(CONTENT)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+FILE = pinned("digits.gz", CONTENT)
+GOOD = body(CONTENT)
+LIMITS = Limits(connect=0.5, read=0.5, window=0.5, window_bytes=1000, deadline=30, rounds=1, backoff=0.01)
+IN_TIME = 5.0  # seconds; far more than LIMITS ask for, far less than their deadline
+AGES = 600.0
+HTML = b"<!DOCTYPE html><title>Sign in</title>"
+
+
+def endless(opening: bytes, block: bytes, pause: float = 0.0) -> Script:
+    return lambda: itertools.chain([opening], itertools.cycle([block, pause]))
+
+
+def byte_by_byte(content: Iterable[int]) -> Iterator[Step]:
+    for byte in content:
+        yield bytes([byte])
+        yield 0.05
+
+
+def only_length(length: int) -> str:
+    return f"sent {length:,} bytes instead of {SIZE:,}"
+
+
+LIES: dict[str, tuple[Script, str]] = {
+    "forbidden": (body(b"no", status=403), "answered 403 Forbidden"),
+    "not found": (body(b"no", status=404), "answered 404 Not Found"),
+    "server error": (body(b"no", status=500), "answered 500 Internal Server Error"),
+    "error with the right body": (body(CONTENT, status=503), "answered 503 Service Unavailable"),
+    "short": (body(CONTENT[:-1]), only_length(SIZE - 1)),
+    "shorter than it says": (body(CONTENT[:-1], length=SIZE), r"broke off \(\w+\)"),
+    "empty": (body(b""), only_length(0)),
+    "long": (body(CONTENT + b"x"), only_length(SIZE + 1)),
+    "endless": (endless(head(200), b"x" * CHUNK), r"sent [\d,]+ bytes instead of .*"),
+    "endless chunks": (
+        endless(head(200, "Transfer-Encoding: chunked"), b"400\r\n" + b"x" * 1024 + b"\r\n"),
+        r"sent [\d,]+ bytes instead of .*",
+    ),
+    "endless length of a chunk": (endless(head(200, "Transfer-Encoding: chunked"), b"0" * CHUNK), r"broke off \(\w+\)"),
+    "endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), r"broke off \(\w+\)"),
+    "wrong body of the right length": (body(bytes(SIZE)), r"sent other content \(its SHA-256 is wrong\)"),
+    "HTML": (body(HTML, "Content-Type: text/html"), only_length(len(HTML))),
+    "HTML of the right length": (body(HTML.ljust(SIZE)), r"sent other content \(its SHA-256 is wrong\)"),
+    "compressed once more": (
+        body(gzip.compress(CONTENT, mtime=0), "Content-Encoding: gzip"),
+        only_length(len(gzip.compress(CONTENT, mtime=0))),
+    ),
+    "redirect loop": (body(b"", f"Location: {FILE.name}", status=302), "redirects without end"),
+    "redirect loop with endless bodies": (
+        endless(head(302, f"Location: {FILE.name}"), b"x" * CHUNK),
+        "redirects without end",
+    ),
+    "redirect to a file of this machine": (
+        body(b"", "Location: file:///etc/hosts", status=302),
+        "leads to something that is not HTTPS",
+    ),
+    "redirect to nowhere": (body(b"", status=302), only_length(0)),
+    "reset": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], 0.05, RESET], r"broke off \(\w+\)"),
+    "closes without an answer": (lambda: [], r"broke off \(\w+\)"),
+    "not HTTP": (lambda: [b"SSH-2.0-OpenSSH_9.9\r\n"], r"broke off \(\w+\)"),
+    "nothing at all": (lambda: [AGES], "stopped answering"),
+    "half, then nothing": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], AGES], "stopped answering"),
+    "a byte now and then": (
+        lambda: itertools.chain([head(200, f"Content-Length: {SIZE}")], byte_by_byte(CONTENT)),
+        f"too slow, 0 of {SIZE:,} bytes so far",
+    ),
+    "headers a byte now and then": (
+        lambda: byte_by_byte(head(200, *["X: y"] * 50)),
+        f"too slow, 0 of {SIZE:,} bytes so far",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+
+
+@pytest.fixture
+def server() -> Iterator[LyingServer]:
+    with lying_server() as server:
+        yield server
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The authority of a port that is taken, but where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A data directory that does not exist yet."""
+    return tmp_path / "data"
+
+
+def fetch_here(*urls: str, limits: Limits = LIMITS) -> bytes:
+    return fetch(urls, SIZE, SHA256, limits=limits, session=requests.Session())
+
+
+def download_here(directory: Path, *mirrors: str, limits: Limits = LIMITS) -> None:
+    download_mnist(directory, [FILE], mirrors=mirrors, limits=limits, session=requests.Session())
+
+
+def content_of(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+# One mirror
+
+
+def test_a_good_answer_becomes_the_file_and_nothing_else(server: LyingServer, directory: Path) -> None:
+    download_here(directory, server.answer("/", GOOD))
+    assert content_of(directory) == {FILE.name: CONTENT}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_refused_in_time_with_its_reason_and_leaves_no_file(
+    server: LyingServer, directory: Path, lie: str
+) -> None:
+    script, reason = LIES[lie]
+    url = server.answer("/lies/", script)
+    start = time.monotonic()
+    with pytest.raises(DownloadError) as error:
+        download_here(directory, url)
+    assert time.monotonic() - start < IN_TIME
+    begins = f"{FILE.name} could not be downloaded: {url}{FILE.name}: "
+    assert re.fullmatch(re.escape(begins) + reason, str(error.value))
+    assert content_of(directory) == {}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_after_a_lie_the_next_mirror_is_asked(server: LyingServer, directory: Path, lie: str) -> None:
+    script, _ = LIES[lie]
+    download_here(directory, server.answer("/lies/", script), server.answer("/good/", GOOD))
+    assert content_of(directory) == {FILE.name: CONTENT}
+
+
+def test_identity_is_asked_for(server: LyingServer) -> None:
+    fetch_here(server.answer("/", GOOD))
+    assert "accept-encoding: identity\r\n" in server.requests[0].lower()
+
+
+def test_the_bytes_count_as_sent_though_they_are_declared_compressed(server: LyingServer) -> None:
+    assert fetch_here(server.answer("/", body(CONTENT, "Content-Encoding: gzip"))) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda: [head(200), CONTENT],
+        lambda: [head(200, "Transfer-Encoding: chunked"), b"%x\r\n%b\r\n0\r\n\r\n" % (SIZE, CONTENT)],
+        lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], 0.1, CONTENT[5000:]],
+    ],
+    ids=["until the connection closes", "in chunks", "with a pause"],
+)
+def test_the_right_bytes_are_taken_however_they_are_sent(server: LyingServer, script: Script) -> None:
+    assert fetch_here(server.answer("/", script)) == CONTENT
+
+
+def test_a_redirect_is_followed(server: LyingServer) -> None:
+    server.answer("/good/", GOOD)
+    assert fetch_here(server.answer("/moved", body(b"", "Location: /good/", status=301))) == CONTENT
+
+
+def test_a_steady_trickle_is_not_too_slow(server: LyingServer) -> None:
+    trickle = [step for i in range(0, SIZE, 500) for step in (CONTENT[i : i + 500], 0.1)]
+    url = server.answer("/", lambda: [head(200), *trickle])
+    limits = Limits(connect=0.2, read=0.5, window=1.0, window_bytes=1000, rounds=1)
+    start = time.monotonic()
+    assert fetch_here(url, limits=limits) == CONTENT
+    assert time.monotonic() - start > limits.connect + limits.window  # so that it was judged
+
+
+def test_an_endless_body_is_cut_off_at_the_size(server: LyingServer) -> None:
+    url = server.answer("/", endless(head(200), b"x" * CHUNK))
+    heard: list[int] = []
+    with pytest.raises(DownloadError):
+        fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=requests.Session())
+    assert SIZE < max(heard) <= SIZE + CHUNK
+
+
+def test_the_bytes_received_are_reported_up_to_the_last(server: LyingServer) -> None:
+    url = server.answer("/", lambda: [head(200), CONTENT[:CHUNK], 0.2, CONTENT[CHUNK:]])
+    heard: list[int] = []
+    fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=requests.Session())
+    assert heard == sorted(heard)
+    assert CHUNK in heard
+    assert heard[-1] == SIZE
+
+
+def test_a_mirror_that_was_given_up_is_not_listened_to(server: LyingServer) -> None:
+    url = server.answer("/", endless(head(200), b"x" * CHUNK, pause=0.01))
+    with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
+        fetch([url], 1 << 40, SHA256, limits=Limits(deadline=0.3), session=requests.Session())
+    end = time.monotonic() + IN_TIME
+    while server.connections:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+# HTTPS
+
+
+class Tunnel(HTTPAdapter):
+    """Carries https://mirror.test to a server without TLS."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
+    def send(self, request: requests.PreparedRequest, *args, **kwargs) -> requests.Response:  # type: ignore[no-untyped-def]
+        carried = request.copy()
+        carried.url = str(request.url).replace("https://mirror.test", self._url)
+        response = super().send(carried, *args, **kwargs)
+        response.url = str(request.url)
+        return response
+
+
+@pytest.fixture
+def tunnelled(server: LyingServer) -> Callable[[str], bytes]:
+    """Fetches a path of https://mirror.test with the session that speaks HTTPS alone."""
+    session = https_session()
+    session.mount("https://mirror.test/", Tunnel(server.url))
+    return lambda path: fetch(["https://mirror.test" + path], SIZE, SHA256, limits=LIMITS, session=session)
+
+
+def test_plain_http_is_refused_unasked(server: LyingServer) -> None:
+    with pytest.raises(DownloadError, match="leads to something that is not HTTPS"):
+        fetch([server.answer("/", GOOD)], SIZE, SHA256, limits=LIMITS)
+    assert server.requests == []
+
+
+def test_a_redirect_to_plain_http_is_refused(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+    plain = server.answer("/plain", GOOD)
+    server.answer("/moved", body(b"", f"Location: {plain}", status=302))
+    with pytest.raises(DownloadError, match=r"https://mirror\.test/moved: leads to something that is not HTTPS"):
+        tunnelled("/moved")
+    assert server.paths() == ["/moved"]
+
+
+def test_a_redirect_to_https_is_followed(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+    server.answer("/good", GOOD)
+    server.answer("/moved", body(b"", "Location: https://mirror.test/good", status=302))
+    assert tunnelled("/moved") == CONTENT
+
+
+def test_five_redirects_are_followed_and_no_sixth(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+    server.answer("/", *[body(b"", "Location: /", status=302)] * 5, GOOD)
+    assert tunnelled("/") == CONTENT
+    server.answer("/", *[body(b"", "Location: /", status=302)] * 6, GOOD)
+    with pytest.raises(DownloadError, match="redirects without end"):
+        tunnelled("/")
+
+
+def test_a_server_without_tls_is_not_spoken_to(server: LyingServer) -> None:
+    url = server.answer("/", GOOD).replace("http:", "https:")
+    with pytest.raises(DownloadError, match="offers no trustworthy TLS connection"):
+        fetch([url], SIZE, SHA256, limits=LIMITS)
+    assert server.requests == []
+
+
+# Rounds and limits
+
+
+def test_later_rounds_ask_every_mirror_again_in_order(server: LyingServer) -> None:
+    first = server.answer("/first", LIES["server error"][0], LIES["reset"][0], GOOD)
+    second = server.answer("/second", LIES["not found"][0])
+    assert fetch_here(first, second, limits=Limits(rounds=3, backoff=0.01)) == CONTENT
+    assert server.paths() == ["/first", "/second", "/first", "/second", "/first"]
+
+
+def test_after_the_last_round_the_message_has_each_mirror_s_last_answer(server: LyingServer) -> None:
+    first = server.answer("/first", LIES["server error"][0], LIES["forbidden"][0], GOOD)
+    second = server.answer("/second", LIES["not found"][0])
+    with pytest.raises(DownloadError) as error:
+        fetch_here(first, second, limits=Limits(rounds=2, backoff=0.01))
+    assert str(error.value) == f"{first}: answered 403 Forbidden; {second}: answered 404 Not Found"
+
+
+def test_the_pause_before_a_round_doubles(server: LyingServer) -> None:
+    url = server.answer("/", LIES["server error"][0], LIES["server error"][0], GOOD)
+    start = time.monotonic()
+    fetch_here(url, limits=Limits(rounds=3, backoff=0.1))
+    assert time.monotonic() - start >= 0.1 + 0.2
+
+
+def test_the_deadline_ends_an_answer_that_is_not_too_slow(server: LyingServer) -> None:
+    url = server.answer("/", LIES["a byte now and then"][0])
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
+        fetch_here(url, limits=Limits(window_bytes=0, deadline=0.3))
+    assert 0.3 <= time.monotonic() - start < IN_TIME
+
+
+def test_the_deadline_ends_rounds_and_pauses(server: LyingServer) -> None:
+    url = server.answer("/", LIES["server error"][0])
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match="answered 500"):
+        fetch_here(url, limits=Limits(rounds=1000, backoff=0.05, deadline=0.4))
+    assert time.monotonic() - start < IN_TIME
+
+
+def test_a_name_look_up_that_hangs_does_not_hang_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def look_up(*_: object) -> None:
+        released.wait()
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    start = time.monotonic()
+    try:
+        with pytest.raises(DownloadError, match="too slow, 0 of"):
+            fetch_here("https://mirror.test/", limits=Limits(connect=0.1, window=0.1, rounds=1))
+    finally:
+        released.set()
+    assert time.monotonic() - start < IN_TIME
+
+
+def test_where_nobody_listens_no_second_round_is_tried(deaf: str, directory: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=f"http://{deaf}/{FILE.name}: cannot be reached$"):
+        download_here(directory, f"http://{deaf}/", limits=Limits(rounds=5, backoff=IN_TIME))
+    assert time.monotonic() - start < IN_TIME
+    assert content_of(directory) == {}
+
+
+def test_where_one_mirror_cannot_be_reached_the_other_is_asked_in_every_round(server: LyingServer, deaf: str) -> None:
+    flaky = server.answer("/", LIES["server error"][0], GOOD)
+    assert fetch_here(f"http://{deaf}/", flaky, limits=Limits(rounds=2, backoff=0.01)) == CONTENT
+
+
+# The data directory
+
+
+@pytest.mark.parametrize("lie", ["server error", "endless", "wrong body of the right length", "reset"])
+def test_a_damaged_file_stays_as_it_is_when_the_download_fails(server: LyingServer, directory: Path, lie: str) -> None:
+    directory.mkdir()
+    (directory / FILE.name).write_bytes(b"damaged")
+    with pytest.raises(DownloadError):
+        download_here(directory, server.answer("/", LIES[lie][0]))
+    assert content_of(directory) == {FILE.name: b"damaged"}
+
+
+def test_a_damaged_file_is_replaced_when_the_download_succeeds(server: LyingServer, directory: Path) -> None:
+    directory.mkdir()
+    (directory / FILE.name).write_bytes(b"damaged")
+    download_here(directory, server.answer("/", GOOD))
+    assert content_of(directory) == {FILE.name: CONTENT}
+
+
+def test_files_fetched_before_a_failure_are_kept(server: LyingServer, directory: Path) -> None:
+    other = pinned("other.gz", b"other")
+    server.answer(f"/{other.name}", LIES["not found"][0])
+    with pytest.raises(DownloadError, match=f"^{other.name} could not be downloaded"):
+        download_mnist(
+            directory, [FILE, other], mirrors=[server.answer("/", GOOD)], limits=LIMITS, session=requests.Session()
+        )
+    assert content_of(directory) == {FILE.name: CONTENT}
+
+
+def test_a_data_directory_that_is_a_file_is_named(server: LyingServer, directory: Path) -> None:
+    directory.write_text("a file")
+    with pytest.raises(DataError, match=f"^{re.escape(str(directory))}: the data directory cannot be made: "):
+        download_here(directory, server.answer("/", GOOD))
+    assert server.requests == []
+
+
+def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(server: LyingServer, directory: Path) -> None:
+    (directory / FILE.name / "in the way").mkdir(parents=True)
+    with pytest.raises(DataError, match=f"^{re.escape(str(directory / FILE.name))}: cannot be written: "):
+        download_here(directory, server.answer("/", GOOD))
+    assert [path.name for path in directory.iterdir()] == [FILE.name]
+
+
+def test_twenty_at_once_fill_one_cold_directory_with_intact_files(server: LyingServer, directory: Path) -> None:
+    contents = {f"{i}.gz": random.Random(i).randbytes(300_000) for i in range(3)}
+    files = [pinned(name, content) for name, content in contents.items()]
+    for name, content in contents.items():
+        server.answer(f"/{name}", body(content))
+    together = threading.Barrier(20)
+
+    def download(_: int) -> list[bool]:
+        together.wait()
+        download_mnist(directory, files, mirrors=[server.url + "/"], session=requests.Session())
+        return [is_intact(directory, file) for file in files]  # while the others write
+
+    with ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(download, range(20))) == [[True] * 3] * 20
+    assert content_of(directory) == contents
+
+
+@pytest.mark.parametrize(
+    ("content", "intact"),
+    [(CONTENT, True), (CONTENT[:-1], False), (CONTENT + b"x", False), (CONTENT[:-1] + b"x", False), (b"", False)],
+    ids=["the file", "too short", "too long", "a byte altered", "empty"],
+)
+def test_a_file_is_intact_if_it_has_the_pinned_bytes(tmp_path: Path, content: bytes, intact: bool) -> None:
+    (tmp_path / FILE.name).write_bytes(content)
+    assert is_intact(tmp_path, FILE) == intact
+
+
+def test_a_file_that_is_not_there_is_not_intact(tmp_path: Path) -> None:
+    assert not is_intact(tmp_path, FILE)
+    (tmp_path / FILE.name).mkdir()
+    assert not is_intact(tmp_path, FILE)
+
+
+# Reading what was downloaded
+
+IMAGES = np.arange(5 * 28 * 28, dtype=np.uint32).astype(np.uint8).reshape(5, 28, 28)
+LABELS = np.array([3, 1, 4, 1, 5], np.uint8)
+
+
+@pytest.fixture
+def tiny(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PinnedFile, PinnedFile]:
+    """Five images and their labels, in the data directory and pinned in the place of MNIST."""
+    directory.mkdir()
+
+    def write(name: str, array: Pixels) -> PinnedFile:
+        write_idx(directory / name, array)
+        return pinned(name, (directory / name).read_bytes())
+
+    files = write("images-idx3-ubyte.gz", IMAGES), write("labels-idx1-ubyte.gz", LABELS)
+    monkeypatch.setattr("data_scripts.mnist.FILES", files)
+    monkeypatch.setattr("data_scripts.mnist.PAIRS", {"train": files, "test": files})
+    return files
+
+
+@pytest.mark.usefixtures("tiny")
+def test_intact_files_are_read(directory: Path) -> None:
+    images, labels = load_mnist(directory, "train")
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["images", "labels"])
+def test_readable_digits_that_are_not_mnist_s_are_refused_with_the_ways_out(
+    directory: Path, tiny: tuple[PinnedFile, PinnedFile], which: int
+) -> None:
+    path = directory / tiny[which].name
+    write_idx(path, (IMAGES, LABELS)[which] ^ 1)
+    with pytest.raises(DataError) as error:
+        load_mnist(directory, "train")
+    assert str(error.value) == (
+        f"{path}: is not MNIST's file (its size or SHA-256 is wrong); `nn download` replaces it, "
+        "or read it unverified with data.source: idx"
+    )
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["images", "labels"])
+def test_a_missing_file_is_named_with_the_way_out(
+    directory: Path, tiny: tuple[PinnedFile, PinnedFile], which: int
+) -> None:
+    path = directory / tiny[which].name
+    path.unlink()
+    with pytest.raises(DataError) as error:
+        load_mnist(directory, "train")
+    assert str(error.value) == f"{path}: there is no such file; `nn download` fetches it"
+
+
+# The commands
+
+Run = Callable[..., tuple[int, str, list[str]]]
+
+
+@pytest.fixture
+def nn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs the installed command in an empty working directory: its exit code, stdout, and lines of stderr."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (command,) = entry_points(group="console_scripts", name="nn")
+    main = command.load()
+
+    def run(*arguments: str) -> tuple[int, str, list[str]]:
+        with pytest.raises(SystemExit) as exit_:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the commands download from here, over HTTPS unless told otherwise."""
+
+    def use(*urls: str, session: requests.Session | None = None) -> None:
+        download = partial(download_mnist, mirrors=urls, limits=LIMITS, session=session)
+        monkeypatch.setattr("data_scripts.mnist.download_mnist", download)
+
+    return use
+
+
+@pytest.mark.usefixtures("tiny")
+def test_nn_download_does_nothing_where_all_is_intact(
+    directory: Path, nn: Run, mirrors: Callable[..., None], server: LyingServer
+) -> None:
+    mirrors(server.answer("/", GOOD), session=requests.Session())
+    before = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
+    assert nn("download", "--data-dir", str(directory)) == (0, f"MNIST is in {directory}, intact; nothing to do.\n", [])
+    assert {path: path.stat().st_mtime_ns for path in directory.iterdir()} == before
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"x")], ids=["missing", "damaged"]
+)
+def test_nn_download_fetches_only_what_is_not_intact(
+    directory: Path,
+    tiny: tuple[PinnedFile, PinnedFile],
+    nn: Run,
+    mirrors: Callable[..., None],
+    server: LyingServer,
+    damage: Callable[[Path], object],
+) -> None:
+    before = content_of(directory)
+    damage(directory / tiny[1].name)
+    mirrors(server.answer("/", body(before[tiny[1].name])), session=requests.Session())
+    code, out, err = nn("download", "--data-dir", str(directory))
+    assert (code, out) == (0, f"MNIST is in {directory}, verified (1 of 2 files fetched).\n")
+    assert err == [f"downloading MNIST into {directory}"]
+    assert content_of(directory) == before
+    assert server.paths() == [f"/{tiny[1].name}"]
+
+
+@pytest.mark.parametrize("command", ["download", "train"])
+def test_without_a_network_one_line_says_why_and_names_the_ways_on(
+    directory: Path, nn: Run, mirrors: Callable[..., None], deaf: str, command: str
+) -> None:
+    mirrors(f"https://{deaf}/a/", f"https://{deaf}/b/")
+    code, out, err = nn(command, "--data-dir", str(directory))
+    assert (code, out) == (1, "")
+    assert [line for line in err if line.startswith("Error: ")] == err[1:]
+    assert err[0] == f"downloading MNIST into {directory}"
+    assert f"https://{deaf}/a/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
+    assert f"https://{deaf}/b/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
+    assert "`nn train quickstart`" in err[1]
+    assert "--data-dir" in err[1]
+    assert content_of(directory) == {}
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_nn_train_does_not_replace_a_damaged_file_unasked(
+    directory: Path, tiny: tuple[PinnedFile, PinnedFile], nn: Run, mirrors: Callable[..., None], server: LyingServer
+) -> None:
+    mirrors(server.answer("/", GOOD), session=requests.Session())
+    path = directory / tiny[0].name
+    path.write_bytes(b"mine")
+    code, out, err = nn("train", "--data-dir", str(directory))
+    assert (code, out) == (1, "")
+    assert [line.partition(": is not MNIST's file")[0] for line in err] == [f"Error: {path}"]
+    assert path.read_bytes() == b"mine"
+    assert server.requests == []

@@ -1,0 +1,152 @@
+"""The IDX reader takes what the format says and nothing else."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_scripts import idx
+from data_scripts.errors import DataError
+from data_scripts.idx import read_idx, read_pair, read_split, write_idx
+
+IMAGES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def header(*shape: int, magic: bytes = b"\0\0", code: int = 8) -> bytes:
+    return magic + bytes([code, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+@pytest.mark.parametrize("array", [IMAGES, np.array([3, 1, 4], np.uint8)], ids=["images", "labels"])
+def test_what_is_written_is_read_back(name: str, array: np.ndarray, tmp_path: Path) -> None:
+    write_idx(tmp_path / name, array)
+    np.testing.assert_array_equal(read_idx(tmp_path / name, array.ndim), array)
+
+
+def test_a_file_has_the_bytes_that_the_format_prescribes(tmp_path: Path) -> None:
+    write_idx(tmp_path / "x", IMAGES)
+    assert (tmp_path / "x").read_bytes() == bytes.fromhex("00000803 00000002 00000003 00000004") + bytes(range(24))
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    write_idx(tmp_path / "a.gz", IMAGES)
+    write_idx(tmp_path / "b.gz", IMAGES)
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_only_bytes_are_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        write_idx(tmp_path / "x", np.zeros(3))
+    assert list(tmp_path.iterdir()) == []
+
+
+BAD = {
+    "empty": (b"", "is not an IDX file"),
+    "html": (b"<html>404</html>", "is not an IDX file: it begins with b'<htm'"),
+    "another type": (header(1, 1, 1, code=0x0D) + b"\0" * 4, "holds IDX type 0x0d"),
+    "labels as images": (header(1) + b"\0", "has 1 dimensions, but images have 3"),
+    "cut in the header": (header(2, 3, 4)[:10], "is truncated in its header"),
+    "cut in the data": (header(2, 3, 4) + bytes(23), "is truncated: 23 of 24 bytes"),
+    "too long": (header(2, 3, 4) + bytes(25), "goes on after the 24 bytes"),
+    "a header that declares too much": (header(2**31, 2**31, 2**31), "at most 1,073,741,824 are read"),
+}
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("case", BAD)
+def test_a_malformed_file_is_refused_by_name_and_reason(case: str, compressed: bool, tmp_path: Path) -> None:
+    content, expected = BAD[case]
+    path = tmp_path / ("x.gz" if compressed else "x")
+    path.write_bytes(gzip.compress(content) if compressed else content)
+    with pytest.raises(DataError) as error:
+        read_idx(path, 3)
+    assert str(error.value).startswith(f"{path}: ")
+    assert expected in str(error.value)
+
+
+def test_html_saved_as_gz_is_no_gzip_file(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(b"<html>403 Forbidden</html>")
+    with pytest.raises(DataError, match="is not a gzip file"):
+        read_idx(tmp_path / "x.gz", 3)
+
+
+def test_a_truncated_gzip_stream_is_noticed_wherever_it_ends(tmp_path: Path) -> None:
+    write_idx(tmp_path / "x.gz", IMAGES)
+    whole = (tmp_path / "x.gz").read_bytes()
+    for length in range(len(whole)):
+        (tmp_path / "x.gz").write_bytes(whole[:length])
+        with pytest.raises(DataError):
+            read_idx(tmp_path / "x.gz", 3)
+
+
+def test_no_flipped_bit_in_a_compressed_file_changes_the_images_silently(tmp_path: Path) -> None:
+    write_idx(tmp_path / "x.gz", IMAGES)
+    whole = bytearray((tmp_path / "x.gz").read_bytes())
+    for bit in range(8 * len(whole)):
+        whole[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "x.gz").write_bytes(whole)
+        try:  # a flip in gzip's own name and time fields changes nothing
+            np.testing.assert_array_equal(read_idx(tmp_path / "x.gz", 3), IMAGES)
+        except DataError:
+            pass
+        whole[bit // 8] ^= 1 << bit % 8
+
+
+def test_a_bomb_is_read_no_further_than_its_header_declares(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(header(1, 2, 2) + bytes(50_000_000)))
+    with pytest.raises(DataError, match="goes on after the 4 bytes"):
+        read_idx(tmp_path / "x.gz", 3)
+
+
+def test_a_header_that_lies_takes_no_memory_for_what_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tracemalloc
+
+    (tmp_path / "x").write_bytes(header(1000, 1000, 1000))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="truncated: 0 of 1,000,000,000"):
+        read_idx(tmp_path / "x", 3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * idx.CHUNK
+
+
+def test_counts_that_differ_are_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path / "images", IMAGES)
+    write_idx(tmp_path / "labels", np.zeros(3, np.uint8))
+    with pytest.raises(DataError, match=r"2 images, but labels has 3 labels"):
+        read_pair(tmp_path / "images", tmp_path / "labels")
+
+
+def test_zero_images_are_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path / "images", np.zeros((0, 28, 28), np.uint8))
+    write_idx(tmp_path / "labels", np.zeros(0, np.uint8))
+    with pytest.raises(DataError, match="holds no images"):
+        read_pair(tmp_path / "images", tmp_path / "labels")
+
+
+@pytest.mark.parametrize("prefix", ["", "emnist-letters-"])
+def test_a_directory_is_read_by_mnists_names_whatever_precedes_them(prefix: str, tmp_path: Path) -> None:
+    write_idx(tmp_path / f"{prefix}test-images-idx3-ubyte.gz", IMAGES)
+    write_idx(tmp_path / f"{prefix}test-labels-idx1-ubyte", np.zeros(2, np.uint8))
+    images, labels = read_split(tmp_path, "test")
+    assert (images.shape, labels.shape) == ((2, 3, 4), (2,))
+    with pytest.raises(DataError, match="there is no train-images-idx3-ubyte"):
+        read_split(tmp_path, "train")
+
+
+def test_two_files_for_one_part_are_refused_by_name(tmp_path: Path) -> None:
+    for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"):
+        write_idx(tmp_path / name, IMAGES)
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte and train-images-idx3-ubyte.gz both match"):
+        read_split(tmp_path, "train")
+
+
+def test_a_missing_directory_or_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: the data directory cannot be read: No such file"):
+        read_split(tmp_path / "nowhere", "train")
+    with pytest.raises(DataError, match=r"nothing: there is no such file"):
+        read_idx(tmp_path / "nothing", 3)

@@ -1,0 +1,197 @@
+"""`nn inspect-gradients`: factors that multiply, paths that add up, averages, and the check."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+from safetensors.numpy import load_file
+
+from mnist_nn import COSTS, backprop, forward, load_checkpoint
+
+
+@pytest.fixture
+def run(nn: Command, small: Path) -> Path:
+    assert nn("train", small, "--run-dir", "runs/one", "--quiet").code == 0
+    return Path("runs/one")
+
+
+def inspect(nn: Command, *arguments: object) -> dict:
+    outcome = nn("inspect-gradients", *arguments, "--json")
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def test_the_document_has_the_documented_fields(nn: Command, run: Path) -> None:
+    document = inspect(nn, run, "--weight", "1,3,400", "--check")
+    assert list(document) == [
+        "sizes", "activation", "output", "cost_function", "split", "examples", "cost", "layers", "weight", "paths",
+        "check",
+    ]  # fmt: skip
+    assert list(document["layers"][0]) == [
+        "layer", "weights", "dC_dw_norm", "dC_db_norm", "largest", "mean_sigma_prime", "saturated", "step_ratio",
+    ]  # fmt: skip
+    assert list(document["layers"][0]["largest"]) == ["j", "k", "dC_dw"]
+    assert list(document["weight"]) == [
+        "layer", "j", "k", "value", "example", "label", "a_prev", "z", "a", "y", "dz_dw", "da_dz", "dC_da", "dC_dw",
+        "nudge", "mean_dC_dw", "per_example",
+    ]  # fmt: skip
+    assert list(document["weight"]["nudge"]) == ["dw", "dz", "da", "dC"]
+    assert list(document["paths"]) == ["layer", "neuron", "example", "terms", "sum"]
+    assert list(document["paths"]["terms"][0]) == ["j", "w", "da_dz", "dC_da", "product"]
+    assert list(document["check"]) == ["parameters", "max_relative_error", "worst", "passed"]
+    assert list(document["check"]["worst"]) == ["layer", "j", "k"]
+
+
+def test_by_default_the_first_64_validation_examples_are_averaged(nn: Command, run: Path) -> None:
+    document = inspect(nn, run)
+    assert document["split"] == "validation"
+    assert document["examples"] == list(range(50))  # all there are
+    assert "weight" not in document
+    assert "paths" not in document
+
+
+def test_the_factors_multiply_to_the_derivative(nn: Command, run: Path) -> None:
+    for place in ("2,4,7", "1,3,400"):
+        weight = inspect(nn, run, "--weight", place, "--example", "9", "--batch", "20")["weight"]
+        assert weight["example"] == 9
+        assert weight["dC_dw"] == pytest.approx(weight["dz_dw"] * weight["da_dz"] * weight["dC_da"], rel=1e-12)
+        assert weight["dz_dw"] == weight["a_prev"]
+        assert len(weight["per_example"]) == 20
+        assert weight["per_example"][9] == pytest.approx(weight["dC_dw"], rel=1e-12)
+        assert weight["mean_dC_dw"] == pytest.approx(np.mean(weight["per_example"]), rel=1e-10)
+
+
+def test_the_output_layers_factors_are_the_chapters_formulas(nn: Command, run: Path) -> None:
+    weight = inspect(nn, run, "--weight", "2,4,7")["weight"]
+    assert weight["a"] == pytest.approx(1 / (1 + np.exp(-weight["z"])), rel=1e-12)
+    assert weight["da_dz"] == pytest.approx(weight["a"] * (1 - weight["a"]), rel=1e-12)
+    assert weight["dC_da"] == pytest.approx(2 * (weight["a"] - weight["y"]), rel=1e-12)
+    assert weight["y"] == float(weight["label"] == 4)
+
+
+def test_the_nudge_is_what_the_network_does(nn: Command, run: Path) -> None:
+    nudge = (weight := inspect(nn, run, "--weight", "2,4,7")["weight"])["nudge"]
+    assert nudge["dw"] == 0.01
+    assert nudge["dz"] == pytest.approx(0.01 * weight["a_prev"], rel=1e-9)
+    assert nudge["da"] / nudge["dz"] == pytest.approx(weight["da_dz"], rel=0.02)
+    assert nudge["dC"] / nudge["dw"] == pytest.approx(weight["dC_dw"], rel=0.05)
+
+
+def test_a_bias_has_dz_db_1_and_the_other_factors_of_its_neuron(nn: Command, run: Path) -> None:
+    document = inspect(nn, run, "--bias", "1,3")
+    bias, weight = document["bias"], inspect(nn, run, "--weight", "1,3,400")["weight"]
+    assert "k" not in bias
+    assert bias["dz_db"] == 1
+    assert (bias["da_dz"], bias["dC_da"]) == (weight["da_dz"], weight["dC_da"])
+    assert bias["dC_db"] == pytest.approx(bias["da_dz"] * bias["dC_da"], rel=1e-12)
+    assert bias["nudge"]["db"] == 0.01
+
+
+def test_the_paths_add_up_to_dC_da_of_the_neuron(nn: Command, run: Path) -> None:
+    document = inspect(nn, run, "--weight", "1,3,400")
+    paths = document["paths"]
+    assert (paths["layer"], paths["neuron"]) == (1, 3)
+    assert [term["j"] for term in paths["terms"]] == list(range(10))
+    for term in paths["terms"]:
+        assert term["product"] == pytest.approx(term["w"] * term["da_dz"] * term["dC_da"], rel=1e-12)
+    assert paths["sum"] == pytest.approx(sum(term["product"] for term in paths["terms"]), rel=1e-12)
+    assert paths["sum"] == pytest.approx(document["weight"]["dC_da"], rel=1e-10)
+    assert "paths" not in inspect(nn, run, "--weight", "2,0,0")
+
+
+def test_the_saved_gradient_has_the_parameters_names_and_is_that_of_backprop(
+    nn: Command, run: Path, digits: Path
+) -> None:
+    nn("inspect-gradients", run, "--split", "train", "--batch", "30", "--save", "gradient.safetensors")
+    saved = load_file("gradient.safetensors")
+    parameters = load_file(run / "checkpoints/best.safetensors")
+    assert {name: tensor.shape for name, tensor in saved.items()} == {
+        name: tensor.shape for name, tensor in parameters.items() if name != "velocity"
+    }
+    from data_scripts.idx import read_split
+
+    images, labels = read_split(digits, "train")
+    network = load_checkpoint(run / "checkpoints/best.safetensors").network.astype(np.float64)
+    x, y = images[:30].reshape(30, -1).T / 255, np.eye(10)[labels[:30]].T
+    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
+    for l in network.layers:
+        np.testing.assert_allclose(saved[f"w{l}"], gradient.dC_dw[l], rtol=1e-10, atol=1e-18)
+        np.testing.assert_allclose(saved[f"b{l}"], gradient.dC_db[l][:, 0], rtol=1e-10, atol=1e-18)
+
+
+@pytest.mark.parametrize("cost", ["squared_error", "cross_entropy"])
+def test_the_check_passes_for_a_trained_network(cost: str, nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run", "--set", f"cost={cost}", "--quiet")
+    check = inspect(nn, "run", "--check", "--batch", "8")["check"]
+    assert check["passed"]
+    assert check["parameters"] == 100 + 12 + 100 + 10
+    assert check["max_relative_error"] < 1e-6
+
+
+def test_check_all_checks_every_parameter(nn: Command) -> None:
+    check = inspect(nn, "chain", "--init", "--check-all")["check"]
+    assert check["parameters"] == 6
+
+
+def test_a_failed_check_ends_with_an_error(nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnist_nn.gradient_check.TOLERANCE", 1e-18)
+    outcome = nn("inspect-gradients", run, "--check", "--batch", "2")
+    assert outcome.code == 1
+    assert "check: backpropagation DISAGREES with central differences" in outcome.error
+
+
+def test_the_untrained_network_is_the_one_that_training_started_from(nn: Command, run: Path) -> None:
+    from mnist_nn import initial_state
+
+    config = load_checkpoint(run / "checkpoints/best.safetensors").config
+    value = inspect(nn, run, "--init", "--weight", "1,2,400")["weight"]["value"]
+    assert value == initial_state(config).network.w[1][2, 400]
+    assert value != inspect(nn, run, "--weight", "1,2,400")["weight"]["value"]
+
+
+def test_the_chapters_chain_can_be_inspected_without_a_run(nn: Command) -> None:
+    outcome = nn("inspect-gradients", "chain", "--init", "--weight", "3,0,0")
+    assert outcome.code == 0
+    a = 0.6
+    for w, b in ((1.2, -0.3), (-0.8, 0.5), (1.5, -0.7)):
+        previous, a = a, 1 / (1 + np.exp(-(w * a + b)))
+    derivative = previous * a * (1 - a) * 2 * (a - 1.0)
+    assert f"= {derivative:+.6f}" in outcome.out
+
+
+def test_the_text_shows_each_factor_the_paths_and_the_average(nn: Command, run: Path) -> None:
+    weight = inspect(nn, run, "--weight", "1,3,400")["weight"]
+    out = nn("inspect-gradients", run, "--weight", "1,3,400").out
+    for figure in (weight["dz_dw"], weight["da_dz"], weight["dC_da"], weight["dC_dw"], weight["mean_dC_dw"]):
+        assert f"{figure:+.6f}" in out
+    assert "w(1)[3,400]" in out
+    assert "sum over all 10" in out
+
+
+BAD = [
+    (["--weight", "3,0,0"], 2, "--weight 3,0,0: there is no layer 3; w and b have layers 1 to 2"),
+    (["--weight", "0,0,0"], 2, "there is no layer 0"),
+    (["--weight", "1,12,0"], 2, "layer 1 has neurons 0 to 11, no neuron 12"),
+    (["--weight", "1,0,784"], 2, "layer 0 has neurons 0 to 783, no neuron 784"),
+    (["--bias", "2,10"], 2, "layer 2 has neurons 0 to 9, no neuron 10"),
+    (["--weight", "1,2"], 2, "'1,2' is not of the form L,J,K"),
+    (["--weight", "1,-2,3"], 2, "'1,-2,3' is not of the form L,J,K"),
+    (["--bias", "x,y"], 2, "'x,y' is not of the form L,J"),
+    (["--weight", "1,0,0", "--bias", "1,0"], 2, "--weight and --bias exclude each other"),
+    (["--example", "50"], 2, "--example 50: the validation split has examples 0 to 49"),
+    (["--example", "-1"], 2, "Invalid value for '--example'"),
+    (["--batch", "51"], 2, "--batch 51: the validation split has 50 examples"),
+    (["--batch", "0"], 2, "Invalid value for '--batch'"),
+    (["--example", "9", "--batch", "5"], 2, "--example 9: is not among the first 5 examples"),
+    (["--save", "no/where.safetensors"], 1, "No such file or directory"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
+def test_bad_input_gets_one_line(arguments: list[str], code: int, expected: str, nn: Command, run: Path) -> None:
+    outcome = nn("inspect-gradients", run, *arguments)
+    assert outcome.code == code
+    assert expected in outcome.error
+    assert outcome.out == ""

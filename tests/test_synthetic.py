@@ -1,0 +1,82 @@
+"""Digits that the program draws."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_scripts.glyphs import FORMS
+from data_scripts.synthetic import COUNTS, draw_digits, load_synthetic
+
+
+def test_the_same_seed_draws_the_same_digits_and_another_seed_others() -> None:
+    first, second, other = draw_digits(50, 3), draw_digits(50, 3), draw_digits(50, 4)
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_training_and_test_digits_are_different_drawings() -> None:
+    train, test = draw_digits(200, 0, "train")[0], draw_digits(200, 0, "test")[0]
+    assert not {image.tobytes() for image in train} & {image.tobytes() for image in test}
+
+
+def test_digits_are_equally_frequent_and_none_is_blank() -> None:
+    images, labels = draw_digits(1000, 0)
+    assert images.dtype == labels.dtype == np.uint8
+    assert images.shape == (1000, 28, 28)
+    np.testing.assert_array_equal(np.bincount(labels), [100] * 10)
+    assert images.max(axis=(1, 2)).min() > 128
+
+
+def test_digits_are_placed_as_mnists_are_within_20_pixels_and_centred_by_mass() -> None:
+    images, _ = draw_digits(500, 0)
+    ink = images.astype(float)
+    rows, columns = np.indices((28, 28))
+    total = ink.sum(axis=(1, 2))
+    centre = np.stack([(ink * rows).sum(axis=(1, 2)), (ink * columns).sum(axis=(1, 2))]) / total
+    assert np.abs(centre - 13.5).mean() < 0.5
+    assert np.abs(centre - 13.5).max() < 3
+    for axis in (1, 2):
+        extent = (ink > 64).any(axis=axis).sum(axis=1)
+        assert extent.max() <= 22
+    longest = np.maximum((ink > 64).any(axis=1).sum(axis=1), (ink > 64).any(axis=2).sum(axis=1))
+    assert longest.mean() > 18
+
+
+def test_digits_are_antialiased() -> None:
+    images, _ = draw_digits(100, 0)
+    grey = ((images > 0) & (images < 255)).sum() / (images > 0).sum()
+    assert 0.2 < grey < 0.95
+
+
+def test_each_digit_has_several_written_forms() -> None:
+    assert sorted(FORMS) == list(range(10))
+    assert all(len(forms) >= 3 for forms in FORMS.values())
+
+
+def test_digits_are_drawn_once_and_then_read_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COUNTS, "train", 60)
+    first = load_synthetic("train", tmp_path)
+    files = sorted(tmp_path.rglob("*.gz"))
+    assert len(files) == 2
+    modified = [file.stat().st_mtime_ns for file in files]
+    np.testing.assert_array_equal(load_synthetic("train", tmp_path)[0], first[0])
+    assert [file.stat().st_mtime_ns for file in files] == modified
+
+
+def test_a_damaged_cache_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COUNTS, "train", 60)
+    first = load_synthetic("train", tmp_path)
+    file = min(tmp_path.rglob("*images*.gz"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100])
+    np.testing.assert_array_equal(load_synthetic("train", tmp_path)[0], first[0])
+    assert file.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COUNTS, "train", 20)
+    (tmp_path / "file").write_text("in the way")
+    assert len(load_synthetic("train", tmp_path / "file")[0]) == 20
+    assert len(load_synthetic("train", None)[0]) == 20

@@ -1,0 +1,268 @@
+"""`nn train`: what it writes and prints, how it is interrupted and resumed, and what it refuses."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+from mnist_nn import load_checkpoint
+
+
+def only_run(root: Path) -> Path:
+    (run,) = root.iterdir()
+    return run
+
+
+def fingerprint_of(run: Path) -> str:
+    return str(json.loads((run / "run.json").read_text())["fingerprint"])
+
+
+def metrics_without_seconds(run: Path) -> list[dict[str, str]]:
+    rows = csv.DictReader((run / "metrics.csv").read_text().splitlines())
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def test_a_run_ends_with_its_directory_accuracy_fingerprint_and_next_commands(nn: Command, small: Path) -> None:
+    outcome = nn("train", small)
+    assert outcome.code == 0
+    run = only_run(Path("runs"))
+    assert run.name.startswith("small-")
+    assert "best validation accuracy" in outcome.out
+    assert f"run          {run}" in outcome.out
+    assert f"fingerprint  {fingerprint_of(run)}" in outcome.out
+    assert f"nn evaluate {run}" in outcome.out
+    assert f"nn inspect-gradients {run}" in outcome.out
+    assert "epoch 3/3" in outcome.err
+
+
+def test_quiet_prints_the_results_alone(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--quiet")
+    assert outcome.err == ""
+    assert "fingerprint" in outcome.out
+
+
+def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tmp_path: Path) -> None:
+    nn("train", small, "--run-dir", "here")
+    run = Path("here")
+    assert {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()} == {
+        "config.yaml",
+        "metrics.csv",
+        "run.json",
+        "checkpoints/last.safetensors",
+        "checkpoints/best.safetensors",
+    }
+    header, *rows = (run / "metrics.csv").read_text().splitlines()
+    assert header == ("epoch,step,learning_rate,train_cost,train_accuracy,validation_cost,validation_accuracy,seconds")
+    assert [row.split(",")[:3] for row in rows] == [["1", "16", "0.5"], ["2", "32", "0.5"], ["3", "48", "0.5"]]
+    description = json.loads((run / "run.json").read_text())
+    assert description["status"] == "finished"
+    assert description["seed"] == 0
+    assert description["recipe"] == "small"
+    assert description["epochs"] == 3
+    assert set(description["versions"]) == {"nn", "python", "numpy"}
+    assert {"blas", "threads", "cores"} <= set(description["machine"])
+    assert description["data"]["training_examples"] == 250
+    assert description["started"] < description["updated"]
+    best = load_checkpoint(run / "checkpoints" / "best.safetensors").state.best
+    assert best is not None
+    assert description["best"]["epoch"] == best.epoch
+
+
+def test_the_resolved_configuration_repeats_the_run(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "first", "--set", "seed=5")
+    nn("train", "first/config.yaml", "--run-dir", "second")
+    assert fingerprint_of(Path("first")) == fingerprint_of(Path("second"))
+    assert json.loads(Path("second/run.json").read_text())["recipe"] == "small"
+    assert Path("first/config.yaml").read_text() == Path("second/config.yaml").read_text()
+
+
+def test_the_same_seed_gives_the_same_fingerprint_and_another_seed_another_one(nn: Command, small: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        nn("train", small, "--run-dir", name, "--set", f"seed={seed}", "--quiet")
+    assert fingerprint_of(Path("a")) == fingerprint_of(Path("b")) != fingerprint_of(Path("c"))
+
+
+def test_an_existing_run_directory_is_never_written_over(nn: Command, small: Path) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes").write_text("keep")
+    outcome = nn("train", small, "--run-dir", "mine")
+    assert outcome.code == 1
+    assert outcome.error == (
+        "Error: mine: exists already, and a run is never written over; choose another --run-dir, "
+        "or continue that run with --resume mine"
+    )
+    assert [file.name for file in Path("mine").iterdir()] == ["notes"]
+
+
+def test_a_run_directory_that_cannot_be_made_is_named(nn: Command, small: Path) -> None:
+    Path("file").write_text("")
+    outcome = nn("train", small, "--run-dir", "file/run")
+    assert outcome.code == 1
+    assert outcome.error.startswith("Error: file/run: the run directory cannot be made: Not a directory")
+
+
+def test_a_read_only_place_for_runs_is_named(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--run-dir", "/proc/run")
+    assert outcome.code == 1
+    assert "Error: /proc/run: the run directory cannot be made" in outcome.error
+
+
+def slow(small: Path) -> list[object]:
+    return ["train", small, "--run-dir", "run", "--set", "training.epochs=100000", "--set", "training.momentum=0.5"]
+
+
+def wait_for_rows(run: Path, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (run / "metrics.csv").exists() and len((run / "metrics.csv").read_text().splitlines()) > count:
+            return
+        time.sleep(0.02)
+    raise AssertionError("training did not get going")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_state_and_sets_the_exit_code(
+    number: int, code: int, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
+) -> None:
+    process = nn_process(*slow(small))
+    wait_for_rows(Path("run"), 2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "nn train --resume run" in err
+    assert "Traceback" not in err
+    assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
+    assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch >= 2
+
+
+def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nn("train", small, "--run-dir", "whole")
+    monkeypatch.setattr("mnist_nn.training.SLICE_STEPS", 5)
+    from nn_cli.progress import TrainingDisplay
+
+    show = TrainingDisplay.show
+
+    def interrupting_show(self: TrainingDisplay, report: object) -> None:
+        show(self, report)  # type: ignore[arg-type]
+        if (report.epoch, report.step) == (1, 10):  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(TrainingDisplay, "show", interrupting_show)
+    assert nn("train", small, "--run-dir", "cut").code == 130
+    state = load_checkpoint(Path("cut/checkpoints/last.safetensors")).state
+    assert (state.epoch, state.step) == (1, 10)
+    monkeypatch.setattr(TrainingDisplay, "show", show)
+    assert nn("train", "--resume", "cut").code == 0
+    assert fingerprint_of(Path("cut")) == fingerprint_of(Path("whole"))
+    assert metrics_without_seconds(Path("cut")) == metrics_without_seconds(Path("whole"))
+    whole, cut = (load_checkpoint(Path(name, "checkpoints/best.safetensors")) for name in ("whole", "cut"))
+    assert whole.network.parameters.tobytes() == cut.network.parameters.tobytes()
+
+
+def test_a_killed_run_resumes_from_its_last_epoch_to_the_same_bits(
+    nn: Command, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
+) -> None:
+    process = nn_process(*slow(small))
+    wait_for_rows(Path("run"), 2)
+    process.kill()
+    process.communicate()
+    epoch = load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch
+    config = Path("run/config.yaml").read_text()
+    Path("run.yaml").write_text(config.replace("epochs: 100000", f"epochs: {epoch}"))
+    nn("train", "run.yaml", "--run-dir", "short")
+    interrupted = load_checkpoint(Path("run/checkpoints/last.safetensors"))
+    finished = load_checkpoint(Path("short/checkpoints/last.safetensors"))
+    assert interrupted.network.parameters.tobytes() == finished.network.parameters.tobytes()
+
+
+def test_resuming_a_finished_run_says_so(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run")
+    outcome = nn("train", "--resume", "run")
+    assert outcome.code == 0
+    assert "run is finished already" in outcome.err
+
+
+def test_resuming_on_other_data_is_refused(nn: Command, small: Path, tmp_path: Path) -> None:
+    from data_scripts.idx import write_idx
+    from data_scripts.synthetic import draw_digits
+
+    nn("train", small, "--run-dir", "run")
+    images, labels = draw_digits(300, 99)
+    other = tmp_path / "other"
+    other.mkdir()
+    write_idx(other / "train-images-idx3-ubyte", images)
+    write_idx(other / "train-labels-idx1-ubyte", labels)
+    outcome = nn("train", "--resume", "run", "--data-dir", other)
+    assert outcome.code == 1
+    assert "run: was trained on other data" in outcome.error
+
+
+def test_resume_takes_no_other_configuration(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--resume", "run")
+    assert outcome.code == 2
+    assert "--resume takes its configuration and directory from the run itself" in outcome.error
+
+
+def test_resuming_what_is_no_run_is_refused(nn: Command, tmp_path: Path) -> None:
+    outcome = nn("train", "--resume", "nowhere")
+    assert outcome.code == 1
+    assert outcome.error == "Error: nowhere: is not a run directory (it holds no run.json)"
+
+
+def test_a_diverging_run_stops_says_when_and_keeps_the_last_good_checkpoint(nn: Command, small: Path) -> None:
+    outcome = nn(
+        "train", small, "--run-dir", "run", "--set", "training.learning_rate=1e30",
+        "--set", "network.activation=identity", "--set", "network.output=identity",
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert "training diverged in epoch 1, by step" in outcome.error
+    assert "try a smaller training.learning_rate" in outcome.error
+    last = load_checkpoint(Path("run/checkpoints/last.safetensors"))
+    assert (last.network.parameters < 1e30).all()
+    assert json.loads(Path("run/run.json").read_text())["status"] == "diverged"
+
+
+def test_the_chain_trains_without_any_data_directory(nn: Command) -> None:
+    outcome = nn("train", "chain", "--set", "training.epochs=3")
+    assert outcome.code == 0
+    assert "best train accuracy" in outcome.out
+
+
+BAD = [
+    (["nowhere.yaml"], 2, "Error: nowhere.yaml: is neither a file nor a recipe; the recipes are 3blue1brown, chain,"),
+    (["SMALL", "--set", "training.epoch=3"], 2, "unknown key; did you mean epochs?"),
+    (["SMALL", "--set", "seed"], 2, "Error: --set seed: needs the form KEY=VALUE"),
+    (["SMALL", "--set", "network.sizes=[100, 5, 10]"], 2, "network.sizes: begins with 100, but the train examples have 784"),
+    (["SMALL", "--set", "network.sizes=[784, 5, 4]"], 2, "network.sizes: ends with 4, but the train labels go up to 9; it needs at least 10"),
+    (["SMALL", "--set", "data.validation=300"], 2, "data.validation: 300: must be less than the 300 examples"),
+    (["SMALL", "--data-dir", "nowhere"], 1, "nowhere: there is no such data directory; give one with --data-dir"),
+    (["SMALL", "--data-dir", "."], 1, "there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz here"),
+    (["chain", "--set", "network.sizes=[1, 1]", "--set", "network.init=lecun_normal", "--set", "data.targets=[[1, 0]]"], 2, "network.sizes: ends with 1, but data.targets have 2 numbers a row"),
+    (["--no-such-option"], 2, "Error: No such option"),
+    (["a", "b"], 2, "Error: Got unexpected extra argument"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
+def test_bad_input_gets_one_line_and_leaves_no_run_behind(
+    arguments: list[str], code: int, expected: str, nn: Command, small: Path
+) -> None:
+    outcome = nn("train", *(str(small) if argument == "SMALL" else argument for argument in arguments))
+    assert outcome.code == code
+    assert expected in outcome.error
+    assert not Path("runs").exists()
+
+
+def test_escape_sequences_in_what_is_quoted_do_not_reach_the_terminal(nn: Command) -> None:
+    outcome = nn("train", "\x1b[31mred\nline")
+    assert outcome.code == 2
+    assert "\x1b" not in outcome.err
+    assert len(outcome.err.splitlines()) == 1
