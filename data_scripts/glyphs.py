@@ -2,7 +2,7 @@
 
 A stroke is a list of points (x, y) in a unit box, y downwards, that the pen passes through on a smooth curve
 (Catmull-Rom); a point given twice in a row is a sharp corner. A form is a list of strokes. `FORMS` gives each form
-of a digit a weight, how often it is written beside the others. Forms stand upright: slant is the writer's.
+of a digit a weight, how often it is written beside the others. Most stand upright; slant comes with the writing.
 """
 
 import math

@@ -1,8 +1,7 @@
 """Digits that the program draws by itself, for learning without a download.
 
 Each image is a form from `glyphs`, written anew: bent, slanted, stretched, with a pen of another thickness. It is
-scaled into 20×20 pixels and centred by its mass in 28×28, as MNIST's images are, except that it then lands up to
-two pixels off: a network that learns from such digits reads other people's better.
+scaled into 20×20 pixels and centred by its mass in 28×28, as MNIST's images are.
 
     python -m data_scripts.synthetic DIRECTORY [SEED]      writes 10,000 + 2,000 digits as IDX files
 """
@@ -22,7 +21,7 @@ from .idx import Pixels, Split, read_split, write_idx
 VERSION = 1  # of the drawing: another version, another cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}
 SIDE, BOX = 28, 20  # pixels: the image, and the square that holds the digit
-OFF_CENTRE = 2.0  # pixels, at most, right or left and up or down
+ROUNDING = 0.5  # pixels: MNIST's images are centred by whole pixels, so up to half a one is left over
 SPACING = 0.045  # between points along a stroke, in units of the glyph's box: about a pixel
 CHUNK = 16  # images drawn at a time: what is at hand then fits a processor's cache
 
@@ -75,7 +74,7 @@ def _draw(form: Form, n: int, random: np.random.Generator) -> Pixels:
     points = _write_by_hand(form, n, random)
     radius = np.clip(random.lognormal(np.log(1.25), 0.2, n), 0.65, 2.2)
     softness = random.uniform(0.7, 1.3, n)
-    points = _place(points, radius) + random.uniform(-OFF_CENTRE, OFF_CENTRE, (n, 1, 2))
+    points = _place(points, radius) + random.uniform(-ROUNDING, ROUNDING, (n, 1, 2))
     images = np.empty((n, SIDE, SIDE), np.uint8)
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
@@ -88,8 +87,8 @@ def _write_by_hand(form: Form, n: int, random: np.random.Generator) -> Floats:
     points = np.concatenate([_waver(_trace(stroke), n, random) for stroke in form], axis=1)
     points = points + _bend(points, random)
     angle = random.normal(0, 0.1, n)
-    slant = random.normal(0.2, 0.2, n)
-    width = random.lognormal(0, 0.12, n)
+    slant = random.normal(0.2, 0.25, n)
+    width = random.lognormal(0, 0.15, n)
     cos, sin = np.cos(angle), np.sin(angle)
     # rotation · shear · stretch, for points as rows; y points down, so a slant to the right is −y
     linear = np.empty((n, 2, 2))
@@ -106,7 +105,7 @@ def _waver(points: Floats, n: int, random: np.random.Generator) -> Floats:
     way = np.arange(len(points)) * SPACING
     smooth = np.exp(-(((way[:, None] - way) / 0.25) ** 2))
     smooth /= np.sqrt((smooth**2).sum(axis=1, keepdims=True))
-    return np.asarray(points + smooth @ random.normal(0, 0.025, (n, *points.shape)))
+    return np.asarray(points + smooth @ random.normal(0, 0.04, (n, *points.shape)))
 
 
 def _bend(points: Floats, random: np.random.Generator) -> Floats:
@@ -116,7 +115,7 @@ def _bend(points: Floats, random: np.random.Generator) -> Floats:
     for _ in range(3):
         wave = random.normal(0, 3, (n, 2, 1))
         phase = random.uniform(0, 2 * np.pi, (n, 1, 1))
-        amplitude = random.normal(0, 0.015, (n, 1, 2))
+        amplitude = random.normal(0, 0.03, (n, 1, 2))
         displacement += np.sin(points @ wave + phase) * amplitude
     return displacement
 

@@ -30,24 +30,32 @@ def pinned(name: str, content: bytes) -> PinnedFile:
     return PinnedFile(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-CONTENT = gzip.compress(random.Random(0).randbytes(10_000), mtime=0)
+CONTENT = gzip.compress(random.Random(0).randbytes(40_000), mtime=0)
 SIZE = len(CONTENT)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = pinned("digits.gz", CONTENT)
 GOOD = body(CONTENT)
-LIMITS = Limits(connect=0.5, read=0.5, window=0.5, window_bytes=1000, deadline=30, rounds=1, backoff=0.01)
+LIMITS = Limits(connect=0.25, read=0.5, window=0.5, window_bytes=1000, deadline=30, rounds=1, backoff=0.01)
 IN_TIME = 5.0  # seconds; far more than LIMITS ask for, far less than their deadline
 AGES = 600.0
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 
 
-def endless(opening: bytes, block: bytes, pause: float = 0.0) -> Script:
-    return lambda: itertools.chain([opening], itertools.cycle([block, pause]))
+def endless(opening: bytes, block: bytes) -> Script:
+    return lambda: itertools.chain([opening], itertools.repeat(block))
 
 
 def byte_by_byte(content: Iterable[int]) -> Iterator[Step]:
     for byte in content:
         yield bytes([byte])
+        yield 0.05
+
+
+def trickle() -> Iterable[Step]:
+    """The content in a second."""
+    yield head(200)
+    for i in range(0, SIZE, SIZE // 20):
+        yield CONTENT[i : i + SIZE // 20]
         yield 0.05
 
 
@@ -96,6 +104,10 @@ LIES: dict[str, tuple[Script, str]] = {
     "a byte now and then": (
         lambda: itertools.chain([head(200, f"Content-Length: {SIZE}")], byte_by_byte(CONTENT)),
         f"too slow, 0 of {SIZE:,} bytes so far",
+    ),
+    "half, then a byte now and then": (
+        lambda: itertools.chain([head(200, f"Content-Length: {SIZE}"), CONTENT[:5000]], byte_by_byte(CONTENT[5000:])),
+        f"too slow, {CHUNK:,} of {SIZE:,} bytes so far",
     ),
     "headers a byte now and then": (
         lambda: byte_by_byte(head(200, *["X: y"] * 50)),
@@ -200,11 +212,9 @@ def test_a_redirect_is_followed(server: LyingServer) -> None:
 
 
 def test_a_steady_trickle_is_not_too_slow(server: LyingServer) -> None:
-    trickle = [step for i in range(0, SIZE, 500) for step in (CONTENT[i : i + 500], 0.1)]
-    url = server.answer("/", lambda: [head(200), *trickle])
-    limits = Limits(connect=0.2, read=0.5, window=1.0, window_bytes=1000, rounds=1)
+    limits = Limits(connect=0.1, read=0.5, window=0.5, window_bytes=1000, rounds=1)
     start = time.monotonic()
-    assert fetch_here(url, limits=limits) == CONTENT
+    assert fetch_here(server.answer("/", trickle), limits=limits) == CONTENT
     assert time.monotonic() - start > limits.connect + limits.window  # so that it was judged
 
 
@@ -226,9 +236,10 @@ def test_the_bytes_received_are_reported_up_to_the_last(server: LyingServer) -> 
 
 
 def test_a_mirror_that_was_given_up_is_not_listened_to(server: LyingServer) -> None:
-    url = server.answer("/", endless(head(200), b"x" * CHUNK, pause=0.01))
+    blocks = int(2 * IN_TIME / 0.01)
+    url = server.answer("/", lambda: [head(200), *[b"x" * CHUNK, 0.01] * blocks])
     with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
-        fetch([url], 1 << 40, SHA256, limits=Limits(deadline=0.3), session=requests.Session())
+        fetch([url], blocks * CHUNK, SHA256, limits=Limits(deadline=0.3, rounds=1), session=requests.Session())
     end = time.monotonic() + IN_TIME
     while server.connections:
         assert time.monotonic() < end
@@ -322,10 +333,9 @@ def test_the_pause_before_a_round_doubles(server: LyingServer) -> None:
 
 
 def test_the_deadline_ends_an_answer_that_is_not_too_slow(server: LyingServer) -> None:
-    url = server.answer("/", LIES["a byte now and then"][0])
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
-        fetch_here(url, limits=Limits(window_bytes=0, deadline=0.3))
+        fetch_here(server.answer("/", trickle), limits=Limits(deadline=0.3))
     assert 0.3 <= time.monotonic() - start < IN_TIME
 
 
@@ -333,8 +343,9 @@ def test_the_deadline_ends_rounds_and_pauses(server: LyingServer) -> None:
     url = server.answer("/", LIES["server error"][0])
     start = time.monotonic()
     with pytest.raises(DownloadError, match="answered 500"):
-        fetch_here(url, limits=Limits(rounds=1000, backoff=0.05, deadline=0.4))
+        fetch_here(url, limits=Limits(rounds=8, backoff=0.05, deadline=0.3))
     assert time.monotonic() - start < IN_TIME
+    assert len(server.requests) <= 3  # at 0, 0.05 and 0.15 s; the next would be at 0.35 s
 
 
 def test_a_name_look_up_that_hangs_does_not_hang_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,6 +405,21 @@ def test_files_fetched_before_a_failure_are_kept(server: LyingServer, directory:
             directory, [FILE, other], mirrors=[server.answer("/", GOOD)], limits=LIMITS, session=requests.Session()
         )
     assert content_of(directory) == {FILE.name: CONTENT}
+
+
+def test_the_bytes_received_are_reported_for_each_file(server: LyingServer, directory: Path) -> None:
+    other = pinned("other.gz", b"other")
+    server.answer(f"/{other.name}", body(b"other"))
+    heard: dict[PinnedFile, int] = {}
+    download_mnist(
+        directory,
+        [FILE, other],
+        on_bytes=heard.__setitem__,
+        mirrors=[server.answer("/", GOOD)],
+        limits=LIMITS,
+        session=requests.Session(),
+    )
+    assert heard == {FILE: SIZE, other: 5}
 
 
 def test_a_data_directory_that_is_a_file_is_named(server: LyingServer, directory: Path) -> None:
@@ -476,7 +502,7 @@ def test_readable_digits_that_are_not_mnist_s_are_refused_with_the_ways_out(
     directory: Path, tiny: tuple[PinnedFile, PinnedFile], which: int
 ) -> None:
     path = directory / tiny[which].name
-    write_idx(path, (IMAGES, LABELS)[which] ^ 1)
+    write_idx(path, (IMAGES, LABELS)[which] ^ np.uint8(1))
     with pytest.raises(DataError) as error:
         load_mnist(directory, "train")
     assert str(error.value) == (
@@ -513,6 +539,7 @@ def nn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
         out, err = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
         return exit_.value.code, out, err.splitlines()
 
     return run
