@@ -9,6 +9,7 @@ from mnist_nn.inspection import Derivative, Inspection, LayerSummary, Paths
 
 SHOWN_PATHS = 12
 BAR = 20  # columns of the longest bar
+FORMULA_DC_DA = {"squared_error": "2(a − y)", "cross_entropy": "(a − y)/(a(1 − a))"}  # in the output layer
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,7 @@ def _derivative(d: Derivative, cost: str) -> str:
         title = f"bias {name} = {d.value:+.6f}   of neuron {j} of layer {l}"
         first = f"∂z({l})[{j}]/∂{name}", "1"
     C = f"C_{d.example}"
-    if d.y is None:
-        third = "sum over paths, below"
-    else:
-        third = "2(a − y)" if cost == "squared_error" else "(a − y)/(a(1 − a))"
+    third = FORMULA_DC_DA[cost] if d.y is not None else "sum over paths, below"
     n = d.nudge
     rows = [
         ("factor", "formula", "value", f"after nudging {p} by {n.parameter:+g}", ""),

@@ -15,9 +15,13 @@ InitName = Literal["standard_normal", "lecun_normal", "glorot_uniform", "he_norm
 
 
 def standard_normal(network: Network, random: np.random.Generator) -> None:
-    """Weights and biases N(0, 1), as in Nielsen's network.py (Neural Networks and Deep Learning, chapter 1)."""
+    """Weights and biases N(0, 1), as in Nielsen's network.py (Neural Networks and Deep Learning, chapter 1).
+
+    Drawn in its order, too: all biases, then all weights.
+    """
     for l in network.layers:
         network.b[l][:] = random.standard_normal(network.b[l].shape)
+    for l in network.layers:
         network.w[l][:] = random.standard_normal(network.w[l].shape)
 
 

@@ -142,12 +142,19 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def http_session() -> requests.Session:
+    """The usual session, but allowed to speak plain HTTP."""
+    session = https_session()
+    session.mount("http://", HTTPAdapter())
+    return session
+
+
 def fetch_here(*urls: str, limits: Limits = LIMITS) -> bytes:
-    return fetch(urls, SIZE, SHA256, limits=limits, session=requests.Session())
+    return fetch(urls, SIZE, SHA256, limits=limits, session=http_session())
 
 
 def download_here(directory: Path, *mirrors: str, limits: Limits = LIMITS) -> None:
-    download_mnist(directory, [FILE], mirrors=mirrors, limits=limits, session=requests.Session())
+    download_mnist(directory, [FILE], mirrors=mirrors, limits=limits, session=http_session())
 
 
 def content_of(directory: Path) -> dict[str, bytes]:
@@ -222,14 +229,14 @@ def test_an_endless_body_is_cut_off_at_the_size(server: LyingServer) -> None:
     url = server.answer("/", endless(head(200), b"x" * CHUNK))
     heard: list[int] = []
     with pytest.raises(DownloadError):
-        fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=requests.Session())
+        fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=http_session())
     assert SIZE < max(heard) <= SIZE + CHUNK
 
 
 def test_the_bytes_received_are_reported_up_to_the_last(server: LyingServer) -> None:
     url = server.answer("/", lambda: [head(200), CONTENT[:CHUNK], 0.2, CONTENT[CHUNK:]])
     heard: list[int] = []
-    fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=requests.Session())
+    fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=http_session())
     assert heard == sorted(heard)
     assert CHUNK in heard
     assert heard[-1] == SIZE
@@ -239,7 +246,7 @@ def test_a_mirror_that_was_given_up_is_not_listened_to(server: LyingServer) -> N
     blocks = int(2 * IN_TIME / 0.01)
     url = server.answer("/", lambda: [head(200), *[b"x" * CHUNK, 0.01] * blocks])
     with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
-        fetch([url], blocks * CHUNK, SHA256, limits=Limits(deadline=0.3, rounds=1), session=requests.Session())
+        fetch([url], blocks * CHUNK, SHA256, limits=Limits(deadline=0.3, rounds=1), session=http_session())
     end = time.monotonic() + IN_TIME
     while server.connections:
         assert time.monotonic() < end
@@ -402,7 +409,7 @@ def test_files_fetched_before_a_failure_are_kept(server: LyingServer, directory:
     server.answer(f"/{other.name}", LIES["not found"][0])
     with pytest.raises(DownloadError, match=f"^{other.name} could not be downloaded"):
         download_mnist(
-            directory, [FILE, other], mirrors=[server.answer("/", GOOD)], limits=LIMITS, session=requests.Session()
+            directory, [FILE, other], mirrors=[server.answer("/", GOOD)], limits=LIMITS, session=http_session()
         )
     assert content_of(directory) == {FILE.name: CONTENT}
 
@@ -417,7 +424,7 @@ def test_the_bytes_received_are_reported_for_each_file(server: LyingServer, dire
         on_bytes=heard.__setitem__,
         mirrors=[server.answer("/", GOOD)],
         limits=LIMITS,
-        session=requests.Session(),
+        session=http_session(),
     )
     assert heard == {FILE: SIZE, other: 5}
 
@@ -445,7 +452,7 @@ def test_twenty_at_once_fill_one_cold_directory_with_intact_files(server: LyingS
 
     def download(_: int) -> list[bool]:
         together.wait()
-        download_mnist(directory, files, mirrors=[server.url + "/"], session=requests.Session())
+        download_mnist(directory, files, mirrors=[server.url + "/"], session=http_session())
         return [is_intact(directory, file) for file in files]  # while the others write
 
     with ThreadPoolExecutor(20) as pool:
@@ -560,7 +567,7 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_nn_download_does_nothing_where_all_is_intact(
     directory: Path, nn: Run, mirrors: Callable[..., None], server: LyingServer
 ) -> None:
-    mirrors(server.answer("/", GOOD), session=requests.Session())
+    mirrors(server.answer("/", GOOD), session=http_session())
     before = {path: path.stat().st_mtime_ns for path in directory.iterdir()}
     assert nn("download", "--data-dir", str(directory)) == (0, f"MNIST is in {directory}, intact; nothing to do.\n", [])
     assert {path: path.stat().st_mtime_ns for path in directory.iterdir()} == before
@@ -580,7 +587,7 @@ def test_nn_download_fetches_only_what_is_not_intact(
 ) -> None:
     before = content_of(directory)
     damage(directory / tiny[1].name)
-    mirrors(server.answer("/", body(before[tiny[1].name])), session=requests.Session())
+    mirrors(server.answer("/", body(before[tiny[1].name])), session=http_session())
     code, out, err = nn("download", "--data-dir", str(directory))
     assert (code, out) == (0, f"MNIST is in {directory}, verified (1 of 2 files fetched).\n")
     assert err == [f"downloading MNIST into {directory}"]
@@ -608,7 +615,7 @@ def test_without_a_network_one_line_says_why_and_names_the_ways_on(
 def test_nn_train_does_not_replace_a_damaged_file_unasked(
     directory: Path, tiny: tuple[PinnedFile, PinnedFile], nn: Run, mirrors: Callable[..., None], server: LyingServer
 ) -> None:
-    mirrors(server.answer("/", GOOD), session=requests.Session())
+    mirrors(server.answer("/", GOOD), session=http_session())
     path = directory / tiny[0].name
     path.write_bytes(b"mine")
     code, out, err = nn("train", "--data-dir", str(directory))

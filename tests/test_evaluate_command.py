@@ -1,7 +1,6 @@
 """`nn evaluate`: counts that add up, for people and as JSON, from any run or checkpoint."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +157,6 @@ def test_a_reader_that_closes_the_pipe_causes_no_error(run: Path) -> None:
     import subprocess
     import sysconfig
 
-    script = os.path.join(sysconfig.get_path("scripts"), "nn")
+    script = Path(sysconfig.get_path("scripts")) / "nn"
     done = subprocess.run(f"{script} evaluate {run} | true", shell=True, capture_output=True, text=True)
     assert done.stderr == ""

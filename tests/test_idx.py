@@ -1,5 +1,6 @@
 """The IDX reader takes what the format says and nothing else."""
 
+import contextlib
 import gzip
 import struct
 from pathlib import Path
@@ -87,10 +88,8 @@ def test_no_flipped_bit_in_a_compressed_file_changes_the_images_silently(tmp_pat
     for bit in range(8 * len(whole)):
         whole[bit // 8] ^= 1 << bit % 8
         (tmp_path / "x.gz").write_bytes(whole)
-        try:  # a flip in gzip's own name and time fields changes nothing
+        with contextlib.suppress(DataError):  # a flip in gzip's own name and time fields changes nothing
             np.testing.assert_array_equal(read_idx(tmp_path / "x.gz", 3), IMAGES)
-        except DataError:
-            pass
         whole[bit // 8] ^= 1 << bit % 8
 
 
