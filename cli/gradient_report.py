@@ -9,6 +9,7 @@ from mnist_nn.inspection import Derivative, Inspection, LayerSummary, Paths
 
 SHOWN_PATHS = 12
 BAR = 20  # columns of the longest bar
+ROUNDING = 1e-12  # what is smaller is taken for 0 in the text (not in the JSON)
 FORMULA_DC_DA = {"squared_error": "2(a − y)", "cross_entropy": "(a − y)/(a(1 − a))"}  # in the output layer
 
 
@@ -83,6 +84,13 @@ def _derivative_document(d: Derivative) -> dict[str, Any]:
     }
 
 
+def number(value: float) -> str:
+    """Nine columns: six decimals, or an exponent where these would lose what matters."""
+    if abs(value) < ROUNDING:
+        value = 0.0
+    return f"{value:+.6f}" if value == 0 or 1e-3 <= abs(value) < 100 else f"{value:+.2e}"
+
+
 def as_text(report: Report) -> str:
     """For people."""
     parts = [_heading(report), _layers(report)]
@@ -138,29 +146,32 @@ def _derivative(d: Derivative, cost: str) -> str:
     n = d.nudge
     rows = [
         ("factor", "formula", "value", f"after nudging {p} by {n.parameter:+g}", ""),
-        (*first, f"{d.dz:+.6f}", f"Δz {n.dz:+.6f}", f"Δz/Δ{p} {_ratio(n.dz, n.parameter)}"),
-        (f"∂a({l})[{j}]/∂z({l})[{j}]", f"σ′(z({l})[{j}])", f"× {d.da_dz:+.6f}", f"Δa {n.da:+.6f}",
+        (*first, number(d.dz), f"Δz {number(n.dz)}", f"Δz/Δ{p} {_ratio(n.dz, n.parameter)}"),
+        (f"∂a({l})[{j}]/∂z({l})[{j}]", f"σ′(z({l})[{j}])", f"× {number(d.da_dz)}", f"Δa {number(n.da)}",
          f"Δa/Δz {_ratio(n.da, n.dz)}"),
-        (f"∂{C}/∂a({l})[{j}]", third, f"× {d.dC_da:+.6f}", f"ΔC {n.dC:+.6f}", f"ΔC/Δa {_ratio(n.dC, n.da)}"),
-        (f"∂{C}/∂{name}", "", f"= {d.product:+.6f}", "", f"ΔC/Δ{p} {_ratio(n.dC, n.parameter)}"),
+        (f"∂{C}/∂a({l})[{j}]", third, f"× {number(d.dC_da)}", f"ΔC {number(n.dC)}", f"ΔC/Δa {_ratio(n.dC, n.da)}"),
+        (f"∂{C}/∂{name}", "", f"= {number(d.product)}", "", f"ΔC/Δ{p} {_ratio(n.dC, n.parameter)}"),
     ]  # fmt: skip
     widths = [max(len(row[column]) for row in rows[1:]) for column in range(3)]
     lines = [
         f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}   {e if not f else f'{e:<13}  {f}'}".rstrip()
         for a, b, c, e, f in rows
     ]
-    verb = "lowered" if n.dC < 0 else "raised"
-    about = f"example {d.example}, label {d.label}: z({l})[{j}] = {d.z:+.6f}, a({l})[{j}] = {d.a:.6f}"
+    if abs(n.dC) < ROUNDING:
+        effect = f"left {C} at {d.C:.6g}"
+    else:
+        effect = f"{'lowered' if n.dC < 0 else 'raised'} {C} from {d.C:.6g} to {d.C + n.dC:.6g}"
+    about = f"example {d.example}, label {d.label}: z({l})[{j}] = {d.z:+.6f}, a({l})[{j}] = {d.a:.6g}"
     if d.y is not None:
         about += f", y[{j}] = {d.y:g}"
     return "\n".join(
         [title, about, "", *(f"  {line}" for line in lines), "",
-         f"  Raising {p} by {n.parameter:g} {verb} {C} from {d.C:.6f} to {d.C + n.dC:.6f}."]
+         f"  Raising {p} by {n.parameter:g} {effect}."]
     )  # fmt: skip
 
 
 def _ratio(numerator: float, denominator: float) -> str:
-    return f"{numerator / denominator:+.6f}" if denominator else "–"
+    return number(numerator / denominator) if abs(denominator) >= ROUNDING else "–"
 
 
 def _paths(paths: Paths) -> str:
@@ -172,15 +183,14 @@ def _paths(paths: Paths) -> str:
     lines = [
         f"∂C_{paths.example}/∂a({l})[{k}] = Σ_j w({l + 1})[j,{k}] · σ′(z({l + 1})[j]) · "
         f"∂C_{paths.example}/∂a({l + 1})[j]     {count}",
-        "  through           w          σ′       ∂C/∂a      product",
+        "  through           w          σ′         ∂C/∂a         product",
     ]
     for term in shown:
         bar = ("+" if term.product > 0 else "-") * round(BAR * abs(term.product) / scale)
-        lines.append(
-            f"  j = {term.j:<5} {term.w:+.6f} × {term.da_dz:.6f} × {term.dC_da:+.6f} = {term.product:+.6f}  {bar}"
-        )
+        factors = " × ".join(number(factor) for factor in (term.w, term.da_dz, term.dC_da))
+        lines.append(f"  j = {term.j:<5} {factors} = {number(term.product)}  {bar}")
     total = f"sum over all {len(ranked)}"
-    lines.append(f"  {total:<45}= {paths.sum:+.6f}")
+    lines.append(f"  {total:<46}= {number(paths.sum)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -193,7 +203,7 @@ def _average(d: Derivative) -> str:
     cancels = f"; {100 * (1 - abs(sum(d.per_example)) / total):.0f}% cancels" if total else ""
     own = d.product
     return (
-        f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {d.mean:+.6f}   (example {d.example} alone: {own:+.6f})\n"
+        f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {number(d.mean)}   (example {d.example} alone: {number(own)})\n"
         f"  {down} of the {m} examples push it down, {up} push it up{cancels}"
     )
 

@@ -18,7 +18,7 @@ def describe_machine() -> dict[str, Any]:
     limits = [os.environ[name] for name in THREADS if os.environ.get(name)]
     return {
         "versions": {
-            "nn": version("nn-chapter"),
+            "nn": version("mnist-nn"),
             "python": platform.python_version(),
             "numpy": np.__version__,
         },

@@ -31,7 +31,7 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        click.echo(f"nn {version('nn-chapter')}")
+        click.echo(f"nn {version('mnist-nn')}")
         ctx.exit()
 
 

@@ -1,6 +1,7 @@
 """`nn inspect-gradients`: factors that multiply, paths that add up, averages, and the check."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -162,12 +163,27 @@ def test_the_chapters_chain_can_be_inspected_without_a_run(nn: Command) -> None:
 
 
 def test_the_text_shows_each_factor_the_paths_and_the_average(nn: Command, run: Path) -> None:
-    weight = inspect(nn, run, "--weight", "1,3,400")["weight"]
+    document = inspect(nn, run, "--weight", "1,3,400")
+    weight = document["weight"]
     out = nn("inspect-gradients", run, "--weight", "1,3,400").out
-    for figure in (weight["dz_dw"], weight["da_dz"], weight["dC_da"], weight["dC_dw"], weight["mean_dC_dw"]):
-        assert f"{figure:+.6f}" in out
+    shown = [float(text) for text in re.findall(r"[+-]\d[\d.]*(?:e[+-]\d+)?", out)]
+    figures = [weight[name] for name in ("value", "z", "dz_dw", "da_dz", "dC_da", "dC_dw", "mean_dC_dw")]
+    figures += weight["nudge"].values()
+    figures += [term["product"] for term in document["paths"]["terms"]]
+    for figure in figures:
+        assert any(value == pytest.approx(figure, rel=5e-3, abs=1e-9) for value in shown), figure
     assert "w(1)[3,400]" in out
     assert "sum over all 10" in out
+
+
+def test_small_numbers_are_shown_with_an_exponent_in_the_same_width() -> None:
+    from nn_cli.gradient_report import number
+
+    assert number(0.0) == "+0.000000"
+    assert number(-0.187003) == "-0.187003"
+    assert number(0.0000123) == "+1.23e-05"
+    assert number(12345.0) == "+1.23e+04"
+    assert {len(number(value)) for value in (0.0, -0.187003, 1.23e-5, 12345.0, 2.5)} == {9}
 
 
 BAD = [

@@ -266,3 +266,13 @@ def test_escape_sequences_in_what_is_quoted_do_not_reach_the_terminal(nn: Comman
     assert outcome.code == 2
     assert "\x1b" not in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_the_quickstart_needs_no_network(nn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("the network is switched off")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    outcome = nn("train", "quickstart", "--set", "training.epochs=1")
+    assert outcome.code == 0

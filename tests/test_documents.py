@@ -1,0 +1,91 @@
+"""The documents cannot drift: what there is is in the README, and what the README says runs."""
+
+import re
+from importlib.metadata import entry_points
+from importlib.resources import files
+
+import click
+import pytest
+from conftest import ROOT, Command
+
+import mnist_nn
+
+if not (ROOT / "README.md").exists():
+    pytest.skip("the documents are not beside the tests here", allow_module_level=True)
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def group() -> click.Group:
+    (script,) = entry_points(group="console_scripts", name="nn")
+    found = script.load().__globals__["nn"]
+    assert isinstance(found, click.Group)
+    return found
+
+
+def test_every_command_and_every_option_is_in_the_readme() -> None:
+    for name, command in group().commands.items():
+        assert f"`nn {name}" in README, name
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert f"`{parameter.opts[0]}" in README, f"{name} {parameter.opts[0]}"
+
+
+def test_every_recipe_is_in_the_readme() -> None:
+    for file in files("nn_configs").iterdir():
+        if file.name.endswith(".yaml"):
+            assert f"`{file.name.removesuffix('.yaml')}`" in README, file.name
+
+
+def test_every_runtime_dependency_is_justified_in_the_readme() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=]", requirement)[0]
+        assert f"| {name} |" in README, name
+
+
+def test_every_public_name_of_the_library_is_in_the_readme() -> None:
+    for name in mnist_nn.__all__:
+        assert re.search(rf"`{name}`|\b{name}\b", README), name
+
+
+def test_the_formula_table_names_functions_that_exist() -> None:
+    table = README.split("## The chapter in the code")[1].split("\n## ")[0]
+    places = re.findall(r"\[`([\w.]+)`\]\((mnist_nn/\w+\.py)\)", table)
+    assert len(places) >= 12
+    for name, file in places:
+        module = __import__(file.removesuffix(".py").replace("/", "."), fromlist=["_"])
+        value = module
+        for part in name.split("."):
+            value = getattr(value, part)
+        assert callable(value), name
+
+
+def test_the_readmes_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(example.splitlines()) <= 16
+    exec(compile(example, "README.md", "exec"), {})
+    assert "True" in capsys.readouterr().out
+
+
+def test_the_readmes_commands_are_commands_that_exist(nn: Command) -> None:
+    commands = group().commands
+    for line in re.findall(r"^\$ nn ([\w-]+)", README, re.MULTILINE):
+        assert line in commands, line
+
+
+def test_the_map_of_folders_names_every_module() -> None:
+    for folder in ("cli", "mnist_nn", "data_scripts"):
+        for file in (ROOT / folder).glob("*.py"):
+            if file.name != "__init__.py":
+                assert f"`{file.name}`" in CONTRIBUTING, f"{folder}/{file.name}"
+
+
+def test_relative_links_in_the_documents_lead_somewhere() -> None:
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (ROOT / target).exists(), f"{document}: {target}"
