@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from mnist_nn import Config
     from mnist_nn.training import EpochResult, Progress
 
+HEADER = "    epoch      cost     train   validation      time"
+
 
 class TrainingDisplay:
     """Shows each report of the training loop on stderr; nothing where `quiet`."""
 
     def __init__(self, config: "Config", *, quiet: bool) -> None:
-        self.epochs, self.quiet = config.training.epochs, quiet
+        self.epochs, self.quiet, self.headed = config.training.epochs, quiet, False
         self.bar: tqdm[Any] = tqdm(
             unit="step",
             unit_scale=True,
@@ -34,6 +36,9 @@ class TrainingDisplay:
     def show(self, report: "Progress") -> None:
         """Move the bar to where training is; print a line where an epoch ended."""
         if report.result and not self.quiet:
+            if not self.headed:
+                self.bar.write(HEADER, file=sys.stderr)
+                self.headed = True
             self.bar.write(self._line(report.result, report.is_best), file=sys.stderr)
         if self.bar.disable:
             return
@@ -45,13 +50,11 @@ class TrainingDisplay:
         self.bar.update(done - self.bar.n)
 
     def _line(self, result: "EpochResult", is_best: bool) -> str:
-        width = len(str(self.epochs))
         parts = [
-            f"epoch {result.epoch:{width}}/{self.epochs}",
-            f"cost {result.train_cost:.4f}",
-            f"train {100 * result.train_accuracy:6.2f}%",
+            f"{f'{result.epoch}/{self.epochs}':>9}",
+            f"{result.train_cost:8.4f}",
+            f"{100 * result.train_accuracy:7.2f}%",
+            " " * 11 if result.validation_accuracy is None else f"{100 * result.validation_accuracy:10.2f}%",
+            f"{result.seconds:6.1f} s",
         ]
-        if result.validation_accuracy is not None:
-            parts.append(f"validation {100 * result.validation_accuracy:6.2f}%")
-        parts.append(f"{result.seconds:.1f} s")
         return "  ".join(parts) + ("  best" if is_best else "")

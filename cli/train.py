@@ -144,17 +144,15 @@ def _print_essentials(
 ) -> None:
     network, settings = config.network, config.training
     sizes = "-".join(map(str, network.sizes))
+    activation = "/".join(dict.fromkeys([network.activation, network.output]))
     schedule = settings.schedule if isinstance(settings.schedule, str) else settings.schedule.name
     extras = [f"{name} {value:g}" for name, value in (("momentum", settings.momentum), ("l2", settings.l2)) if value]
-    step = ", ".join([f"learning rate {settings.learning_rate:g} {schedule}", *extras])
     for name, value in (
-        (
-            "network",
-            f"{sizes} {network.output}, {state.network.parameters.size:,} parameters, {config.dtype}",
-        ),
+        ("network", f"{sizes} {activation}, {state.network.parameters.size:,} parameters"),
         ("cost", config.cost.replace("_", " ")),
-        ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} for validation"),
-        ("steps", f"batches of {settings.batch_size}, {step}, {settings.epochs} epochs, seed {config.seed}"),
+        ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} to validate"),
+        ("steps", f"{settings.epochs} epochs in batches of {settings.batch_size}, {config.dtype}, seed {config.seed}"),
+        ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
         ("run", str(run.path)),
     ):
         click.echo(f"{name:<8} {value}", err=True)
