@@ -1,13 +1,20 @@
 """From the configuration's `data` section to examples: reads the environment, downloads, checks that all fits."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from data_scripts.idx import Pixels
+    from data_scripts.mnist import PinnedFile
     from mnist_nn import Config, Examples
+
+WAYS_ON = (
+    "`nn train quickstart` needs no download, and --data-dir DIR (or NN_DATA_DIR) takes files that you already have"
+)
 
 Split = Literal["train", "validation", "test"]
 
@@ -91,10 +98,10 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
     return examples
 
 
-def _load(config: "Config", split: Literal["train", "test"]):  # type: ignore[no-untyped-def]
+def _load(config: "Config", split: Literal["train", "test"]) -> tuple["Pixels", "Pixels"]:
     from data_scripts.errors import DataError
     from data_scripts.idx import read_split
-    from data_scripts.mnist import load_mnist
+    from data_scripts.mnist import load_mnist, missing_files
     from data_scripts.synthetic import load_synthetic
 
     directory = data_directory(config.data.dir)
@@ -104,7 +111,35 @@ def _load(config: "Config", split: Literal["train", "test"]):  # type: ignore[no
         if not directory.is_dir():
             raise DataError(f"{directory}: there is no such data directory; give one with --data-dir or data.dir")
         return read_split(directory, split)
-    from .download import fetch_missing
-
-    fetch_missing(directory)
+    if wanted := missing_files(directory):
+        fetch(directory, wanted)
     return load_mnist(directory, split)
+
+
+def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
+    """Download these files of MNIST, with a progress bar. Raises DataError, which names the ways on."""
+    from tqdm import tqdm
+
+    from data_scripts.errors import DownloadError
+    from data_scripts.mnist import download_mnist
+
+    click.echo(f"downloading MNIST into {directory}", err=True)
+    done = {file.name: 0 for file in wanted}
+    total = sum(file.size for file in wanted)
+    with tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+
+        def on_bytes(file: "PinnedFile", received: int) -> None:
+            done[file.name] = min(received, file.size)
+            bar.update(sum(done.values()) - bar.n)
+
+        try:
+            download_mnist(directory, wanted, on_bytes=on_bytes)
+        except DownloadError as error:
+            raise DownloadError(f"{error}; {WAYS_ON}") from None
