@@ -104,14 +104,16 @@ class RunDirectory:
 
     def set_status(self, status: Status, state: TrainingState) -> None:
         """Record how the run stands, with the fingerprint of its parameters and its figures so far."""
-        best = asdict(state.best) if state.best else None
+        rows = self.metrics()
+        last = {name: json.loads(value) if value else None for name, value in rows[-1].items()} if rows else None
         self.describe(
             {
                 **self.description(),
                 "status": status,
                 "updated": now(),
                 "epochs": state.epoch,
-                "best": best,
+                "last": last,
+                "best": asdict(state.best) if state.best else None,
                 "fingerprint": fingerprint(state.network),
             }
         )

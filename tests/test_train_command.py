@@ -72,6 +72,8 @@ def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tm
     best = load_checkpoint(run / "checkpoints" / "best.safetensors").state.best
     assert best is not None
     assert description["best"]["epoch"] == best.epoch
+    assert description["last"]["epoch"] == 3
+    assert description["last"]["train_cost"] == float(rows[-1].split(",")[3])
 
 
 def test_the_resolved_configuration_repeats_the_run(nn: Command, small: Path) -> None:
