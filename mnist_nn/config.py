@@ -42,9 +42,8 @@ class DataConfig(Section):
     """Where the digits come from."""
 
     source: Literal["mnist", "idx", "synthetic", "inline"] = Field(
-        "mnist", description="mnist: the verified download; idx: four IDX files in dir; "
-        "synthetic: digits drawn by the program; inline: inputs and targets given here"
-    )  # fmt: skip
+        "mnist", description="mnist (the verified download), idx (four files in dir), synthetic or inline"
+    )
     dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
     validation: int = Field(10000, ge=0, description="examples held out from the end of the training set")
     inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
@@ -72,12 +71,14 @@ class NetworkConfig(Section):
     sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default=[784, 100, 10], min_length=2, description="n_0, …, n_L: inputs first, outputs last"
     )
-    activation: ActivationName = Field("sigmoid", description="of the hidden layers")
+    activation: ActivationName = Field("sigmoid", description="of the hidden layers: sigmoid, tanh, relu or identity")
     output: ActivationName = Field("sigmoid", description="of the last layer")
     init: Annotated[
         Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
         Discriminator(_plain_or_mapping),
-    ] = Field("lecun_normal", description="a named scheme, or the numbers themselves as w and b by layer")
+    ] = Field(
+        "lecun_normal", description="standard_normal, lecun_normal, glorot_uniform, he_normal, or w and b by layer"
+    )
 
     @model_validator(mode="after")
     def _initial_values_fit(self) -> "NetworkConfig":
@@ -103,7 +104,7 @@ class TrainingConfig(Section):
     epochs: int = Field(30, ge=1, le=1_000_000)
     batch_size: int = Field(10, ge=1, le=1_000_000)
     learning_rate: Finite = Field(1.0, gt=0, description="η of the step −η ∂C/∂w, with C = Σ (a − y)², no ½")
-    momentum: Finite = Field(0.0, ge=0, lt=1)
+    momentum: Finite = Field(0.0, ge=0, lt=1, description="the share of the step before that is kept")
     l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w (weights only; torch's weight_decay)")
     schedule: Annotated[
         Annotated[Literal["constant", "cosine"], Tag("plain")] | Annotated[StepSchedule, Tag("mapping")],
@@ -119,7 +120,7 @@ class Config(Section):
     dtype: Literal["float32", "float64"] = "float32"
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
-    cost: CostName = "squared_error"
+    cost: CostName = Field("squared_error", description="squared_error, Σ (a − y)², or cross_entropy")
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
@@ -18,6 +19,7 @@ from .errors import ConfigError
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
+COMMENT_COLUMN = 28
 
 Keys = tuple[str | int, ...]  # where a value stands: ("training", "epochs")
 
@@ -59,15 +61,32 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def to_yaml(config: Config) -> str:
-    """The complete configuration as YAML, rows of numbers on one line each."""
+    """The complete configuration as YAML, each key with its description, rows of numbers on one line each."""
     yaml = YAML()
-    yaml.default_flow_style = None
     yaml.width = 10_000
-    # indentation for people: nested block lists under their key
     yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     stream = io.StringIO()
-    yaml.dump(config.plain(), stream)
+    yaml.dump(_commented(config.plain(), Config), stream)
     return stream.getvalue()
+
+
+def _commented(value: Any, model: type[BaseModel] | None) -> Any:
+    """Values as `ruamel.yaml` keeps them with comments and a style: innermost lists in one line."""
+    if isinstance(value, dict):
+        mapping = CommentedMap()
+        for key, inner in value.items():
+            mapping[key] = _commented(inner, _model_of(model, key))
+            description = model.model_fields[key].description if model and key in model.model_fields else None
+            if description and not isinstance(inner, dict | list):
+                mapping.yaml_add_eol_comment(description, key, column=COMMENT_COLUMN)
+        return mapping
+    if isinstance(value, list):
+        sequence = CommentedSeq(_commented(inner, None) for inner in value)
+        if not any(isinstance(inner, list) for inner in value):
+            sequence.fa.set_flow_style()
+        return sequence
+    return value
 
 
 def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
@@ -173,17 +192,21 @@ def _keys_at(path: Keys) -> list[str]:
 
 
 def _model_at(path: Keys) -> type[BaseModel] | None:
-    model: Any = Config
-    for part in path:
-        field = model.model_fields.get(part)
-        if field is None:
-            return None
-        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        candidates += [getattr(candidate, "__origin__", None) for candidate in candidates]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if model is None:
-            return None
-    return model  # type: ignore[no-any-return]
+    """The section that holds the keys below a path."""
+    model: type[BaseModel] | None = Config
+    for key in path:
+        model = _model_of(model, key)
+    return model
+
+
+def _model_of(model: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
+    """The section that a key of another section holds, also as one of several possibilities."""
+    field = model.model_fields.get(str(key)) if model else None
+    if field is None:
+        return None
+    candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    candidates += [getattr(candidate, "__origin__", None) for candidate in candidates]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
 def _permitted_range(path: Keys) -> str:
