@@ -29,14 +29,18 @@ def data_directory(configured: str | None) -> Path:
 
 
 def with_data(config: "Config", source: str | None, directory: str | None) -> "Config":
-    """The configuration with another source or directory of data, the directory as an absolute path."""
+    """The configuration with another source or directory of data, the directory as an absolute path.
+
+    (MNIST is the same wherever it lies, so where no directory is given for it, none is recorded.)
+    """
     from mnist_nn.config import Config
 
     values = config.plain()
     if source:
         values["data"] = {"source": source, "validation": values["data"]["validation"]}
-    if directory or values["data"].get("dir"):
-        values["data"]["dir"] = str(Path(directory or values["data"]["dir"]).absolute())
+    directory = directory or values["data"].get("dir")
+    if directory or values["data"]["source"] == "idx":
+        values["data"]["dir"] = str(data_directory(directory).absolute())
     return Config.model_validate(values)
 
 
@@ -51,7 +55,8 @@ def load_training(config: "Config") -> tuple["Examples", "Examples"]:
     held_out = config.data.validation
     if held_out >= len(examples):
         raise ConfigError(
-            f"data.validation: {held_out:,}: must be less than the {len(examples):,} examples of the training set"
+            f"data.validation: {held_out}: must be less than the {len(examples)} examples of the training set; "
+            f"try --set data.validation={len(examples) // 10}"
         )
     return examples.split(held_out)
 

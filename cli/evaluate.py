@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .text import counted
+
 if TYPE_CHECKING:
     from mnist_nn.evaluation import Evaluation
 
@@ -80,7 +82,7 @@ def as_text(checkpoint: str, split: str, source: str, result: "Evaluation") -> s
     """For people; within 60 columns for ten digits."""
     lines = [
         f"checkpoint  {checkpoint}",
-        f"data        {source}, {split} split, {result.examples:,} examples",
+        f"data        {source}, {split} split, {counted(result.examples, 'example')}",
         f"accuracy    {100 * result.accuracy:.2f}%  ({result.examples - result.correct:,} wrong)",
         f"cost        {result.cost:.6f}",
         "",

@@ -8,6 +8,7 @@ from mnist_nn.gradient_check import GradientCheck
 from mnist_nn.inspection import Derivative, Inspection, LayerSummary, Paths
 
 SHOWN_PATHS = 12
+SHOWN_MISREAD = 4
 BAR = 20  # columns of the longest bar
 ROUNDING = 1e-12  # what is smaller is taken for 0 in the text (not in the JSON)
 FORMULA_DC_DA = {"squared_error": "2(a − y)", "cross_entropy": "(a − y)/(a(1 − a))"}  # in the output layer
@@ -110,23 +111,30 @@ def as_text(report: Report) -> str:
 
 
 def _heading(report: Report) -> str:
-    config, indices = report.config, report.inspection.indices
+    config, inspection = report.config, report.inspection
+    indices, answers, labels = inspection.indices, inspection.answers, inspection.labels
     which = f"example {indices[0]}" if len(indices) == 1 else f"first {len(indices)} examples"
     sizes = "-".join(map(str, config.network.sizes))
-    return (
-        f"{sizes} {config.network.output}, {config.cost.replace('_', ' ')}; "
-        f"{which} of the {report.split} split; C = {report.inspection.C.mean():.6f}"
-    )
+    activation = "/".join(dict.fromkeys([config.network.activation, config.network.output]))
+    lines = [
+        f"{sizes} {activation}, {config.cost.replace('_', ' ')}",
+        f"{which} of the {report.split} split: C = {inspection.C.mean():.6f}",
+    ]
+    wrong = [i for i in range(len(indices)) if answers[i] != labels[i]]
+    if wrong:
+        some = ", ".join(f"{indices[i]} ({labels[i]} as {answers[i]})" for i in wrong[:SHOWN_MISREAD])
+        lines.append(f"misread: {some}" + (f" and {len(wrong) - SHOWN_MISREAD} more" if wrong[SHOWN_MISREAD:] else ""))
+    return "\n".join(lines)
 
 
 def _layers(report: Report) -> str:
-    lines = ["layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  mean σ′  saturated  step/w   largest ∂C/∂w"]
+    lines = ["layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  mean σ′  saturated   step/w  largest ∂C/∂w"]
     for s in report.layers:
-        j, k, value = s.largest
+        j, k, _ = s.largest
         ratio = "–" if s.step_ratio is None else f"{s.step_ratio:.1e}"
         lines.append(
             f"{s.layer:5}  {s.weights:7,}  {s.dC_dw_norm:.2e}  {s.dC_db_norm:.2e}  {s.mean_sigma_prime:7.4f}"
-            f"  {100 * s.saturated:8.1f}%  {ratio}  {value:+.2e} w({s.layer})[{j},{k}]"
+            f"  {100 * s.saturated:8.1f}%  {ratio:>7}  w({s.layer})[{j},{k}]"
         )
     return "\n".join(lines)
 
@@ -142,7 +150,7 @@ def _derivative(d: Derivative, cost: str) -> str:
         title = f"bias {name} = {d.value:+.6f}   of neuron {j} of layer {l}"
         first = f"∂z({l})[{j}]/∂{name}", "1"
     C = f"C_{d.example}"
-    third = FORMULA_DC_DA[cost] if d.y is not None else "sum over paths, below"
+    third = FORMULA_DC_DA[cost] if d.y is not None else "Σ over paths"
     n = d.nudge
     rows = [
         ("factor", "formula", "value", f"after nudging {p} by {n.parameter:+g}", ""),
@@ -161,7 +169,9 @@ def _derivative(d: Derivative, cost: str) -> str:
         effect = f"left {C} at {d.C:.6g}"
     else:
         effect = f"{'lowered' if n.dC < 0 else 'raised'} {C} from {d.C:.6g} to {d.C + n.dC:.6g}"
-    about = f"example {d.example}, label {d.label}: z({l})[{j}] = {d.z:+.6f}, a({l})[{j}] = {d.a:.6g}"
+    about = (
+        f"example {d.example}, label {d.label}, answer {d.answer}: z({l})[{j}] = {d.z:+.6f}, a({l})[{j}] = {d.a:.6g}"
+    )
     if d.y is not None:
         about += f", y[{j}] = {d.y:g}"
     return "\n".join(
@@ -179,10 +189,10 @@ def _paths(paths: Paths) -> str:
     ranked = sorted(paths.terms, key=lambda term: -abs(term.product))
     shown = ranked[:SHOWN_PATHS]
     scale = max((abs(term.product) for term in shown), default=0.0) or 1.0
-    count = f"{len(ranked)} paths" + (f", the {len(shown)} strongest shown" if len(shown) < len(ranked) else "")
+    count = f"through layer {l + 1}, {len(shown)} of {len(ranked)}, strongest first"
     lines = [
         f"∂C_{paths.example}/∂a({l})[{k}] = Σ_j w({l + 1})[j,{k}] · σ′(z({l + 1})[j]) · "
-        f"∂C_{paths.example}/∂a({l + 1})[j]     {count}",
+        f"∂C_{paths.example}/∂a({l + 1})[j]\n  {count}",
         "  through           w          σ′         ∂C/∂a         product",
     ]
     for term in shown:
@@ -197,14 +207,15 @@ def _paths(paths: Paths) -> str:
 def _average(d: Derivative) -> str:
     name = f"w({d.layer})[{d.j},{d.k}]" if d.k is not None else f"b({d.layer})[{d.j}]"
     m = len(d.per_example)
-    up = sum(value < 0 for value in d.per_example)
-    down = sum(value > 0 for value in d.per_example)
+    p = "w" if d.k is not None else "b"
+    larger = sum(value < 0 for value in d.per_example)
+    smaller = sum(value > 0 for value in d.per_example)
     total = sum(abs(value) for value in d.per_example)
-    cancels = f"; {100 * (1 - abs(sum(d.per_example)) / total):.0f}% cancels" if total else ""
+    cancels = f"; {100 * (1 - abs(sum(d.per_example)) / total):.0f}% of it cancels out" if total else ""
     own = d.product
     return (
         f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {number(d.mean)}   (example {d.example} alone: {number(own)})\n"
-        f"  {down} of the {m} examples push it down, {up} push it up{cancels}"
+        f"  {smaller} of the {m} examples ask for a smaller {p}, {larger} for a larger one{cancels}"
     )
 
 

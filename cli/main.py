@@ -35,7 +35,7 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=InOrder, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -44,7 +44,8 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=print_version,
     help="Show the version.",
 )
-def nn() -> None:
+@click.pass_context
+def nn(context: click.Context) -> None:
     """Train a small neural network on handwritten digits, and see where every derivative comes from.
 
     Its mathematics is 3Blue1Brown's chapter "Backpropagation calculus".
@@ -56,6 +57,8 @@ def nn() -> None:
       nn evaluate             how good the newest run is
       nn inspect-gradients    its gradient, taken apart
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 for command in (train, evaluate, inspect_gradients, download, config):
@@ -75,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         code = fail("interrupted", EXIT_INTERRUPTED)
     except click.UsageError as error:
-        where = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
-        code = fail(error.format_message().rstrip(".") + where, EXIT_USAGE)
+        where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        code = fail(error.format_message() + where, EXIT_USAGE)
     except click.ClickException as error:
         code = fail(error.format_message(), error.exit_code)
     except BrokenPipeError:  # the reader of our output has seen enough

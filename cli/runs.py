@@ -1,9 +1,12 @@
 """RUN: a run directory, a checkpoint file, or, left out, the newest run under runs/."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
+
+from .recipes import recipe_names
 
 if TYPE_CHECKING:
     from mnist_nn.run_directory import CheckpointName, RunDirectory
@@ -34,12 +37,16 @@ def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
             raise click.UsageError(f"--checkpoint goes with a run directory, but {run} is a file")
         return Path(run)
     if run is not None and not Path(run).exists():
+        if run in recipe_names():
+            raise RunError(f"{run}: is a recipe; train it first, with `nn train {run}`, or inspect it with --init")
         raise RunError(f"{run}: there is no such run directory or checkpoint")
     directory = find_run(run)
     path = directory.checkpoint(name or "best")
     if not path.exists():
+        if directory.description().get("status") == "diverged":
+            raise RunError(f"{directory.path}: this run diverged before its first epoch ended; train another")
         raise RunError(
             f"{path}: is not there: no epoch of this run has ended; use --checkpoint last, "
-            f"or continue it with `nn train --resume {directory.path}`"
+            f"or continue it with `nn train --resume {quote(str(directory.path))}`"
         )
     return path

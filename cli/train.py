@@ -3,9 +3,12 @@
 import hashlib
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from .text import counted
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
@@ -87,6 +90,8 @@ def _resume(resume: str, data_dir: str | None, quiet: bool) -> None:
         click.echo(f"{run.path} is finished already: there is nothing to resume.", err=True)
         _print_results(run, checkpoint.state)
         return
+    if not quiet:
+        click.echo(f"continuing in epoch {checkpoint.state.epoch + 1}", err=True)
     _follow(run, checkpoint.config, checkpoint.state, training, validation, quiet)
 
 
@@ -114,7 +119,8 @@ def _follow(
                 break
     if caught.signal:
         click.echo(
-            f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n  nn train --resume {run.path}",
+            f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n"
+            f"  nn train --resume {quote(str(run.path))}",
             err=True,
         )
         raise Interrupted(caught.signal)
@@ -151,8 +157,9 @@ def _print_essentials(
         ("network", f"{sizes} {activation}, {state.network.parameters.size:,} parameters"),
         ("cost", config.cost.replace("_", " ")),
         ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} to validate"),
-        ("steps", f"{settings.epochs} epochs in batches of {settings.batch_size}, {config.dtype}, seed {config.seed}"),
+        ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
+        ("seed", f"{config.seed}, {config.dtype}"),
         ("run", str(run.path)),
     ):
         click.echo(f"{name:<8} {value}", err=True)
@@ -169,6 +176,6 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
         click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
     click.echo(f"run          {run.path}")
     click.echo(f"fingerprint  {fingerprint(state.network)}")
-    click.echo(f"next         nn evaluate {run.path}")
-    click.echo(f"             nn inspect-gradients {run.path}")
+    click.echo(f"next         nn evaluate {quote(str(run.path))}")
+    click.echo(f"             nn inspect-gradients {quote(str(run.path))}")
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -18,8 +19,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # about the file that was meant
+            error.filename, error.filename2 = str(path), None
         raise
     if hasattr(os, "O_DIRECTORY"):  # not on Windows, where a directory cannot be opened
         directory = os.open(path.parent, os.O_DIRECTORY)

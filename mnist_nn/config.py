@@ -69,7 +69,7 @@ class NetworkConfig(Section):
     """The multi-layer perceptron."""
 
     sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
-        default=[784, 100, 10], min_length=2, description="n_0, …, n_L: inputs first, outputs last"
+        default=[784, 100, 10], min_length=2, description="[n_0, …, n_L]: inputs first, outputs last"
     )
     activation: ActivationName = Field("sigmoid", description="of the hidden layers: sigmoid, tanh, relu or identity")
     output: ActivationName = Field("sigmoid", description="of the last layer")

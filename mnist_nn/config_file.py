@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -20,6 +21,7 @@ from .errors import ConfigError
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
 COMMENT_COLUMN = 28
+RANGE_ERRORS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 
 Keys = tuple[str | int, ...]  # where a value stands: ("training", "epochs")
 
@@ -165,7 +167,9 @@ def _explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], n
     if error["type"] in ("model_type", "dict_type"):
         reason = "must be a mapping of keys"
     elif allowed := _permitted_range(path):
-        reason += f"; permitted: {allowed}"
+        reason = f"must be {allowed}" if error["type"] in RANGE_ERRORS else f"{reason}, {allowed}"
+    elif error["type"] in ("literal_error", "list_type") and (description := _description(path)):
+        reason += f" ({description})"
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         known = [word.strip("'") for word in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         if near := difflib.get_close_matches(error["input"], known, n=1, cutoff=0.5):
@@ -209,10 +213,19 @@ def _model_of(model: type[BaseModel] | None, key: str | int) -> type[BaseModel] 
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
+def _field_at(path: Keys) -> FieldInfo | None:
+    model = _model_at(path[:-1]) if path else None
+    return model.model_fields.get(str(path[-1])) if model else None
+
+
+def _description(path: Keys) -> str | None:
+    field = _field_at(path)
+    return field.description if field else None
+
+
 def _permitted_range(path: Keys) -> str:
     """Such as "≥ 0 and < 1", from the field's own declaration."""
-    model = _model_at(path[:-1]) if path else None
-    field = model.model_fields.get(str(path[-1])) if model else None
+    field = _field_at(path)
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = [
         f"{sign} {getattr(item, name)}"

@@ -10,7 +10,7 @@ import numpy as np
 from .activation import Array
 from .backprop import BackwardPass, Gradient, backprop
 from .cost import Cost
-from .dataset import Examples, columns
+from .dataset import Examples, classify, columns
 from .network import ForwardPass, Network, forward
 
 NUDGE = 0.01  # the chapter's "tiny nudge, like a change by 0.01"
@@ -51,8 +51,8 @@ class Derivative:
 
         ∂C_k/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_k/∂a_j        for example k = `example` alone
 
-    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `mean` is ∂C/∂w_jk over all
-    chosen examples and `per_example` each one's ∂C_k/∂w_jk.
+    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `answer` is what the
+    network takes the example for. `mean` is ∂C/∂w_jk over all chosen examples and `per_example` each one's ∂C_k/∂w_jk.
     """
 
     layer: int
@@ -61,6 +61,7 @@ class Derivative:
     value: float
     example: int
     label: int
+    answer: int
     a_prev: float | None
     z: float
     a: float
@@ -118,6 +119,7 @@ class Inspection:
         self.x, self.y = columns(examples, np.float64)
         self.passed: ForwardPass = forward(self.network, self.x)
         self.back: BackwardPass = backprop(self.network, cost, self.passed, self.y)
+        self.answers = classify(self.passed.a[self.network.L])
         self.m = len(indices)
 
     @property
@@ -162,6 +164,7 @@ class Inspection:
             value=float(value),
             example=self.indices[shown],
             label=int(self.labels[shown]),
+            answer=int(self.answers[shown]),
             a_prev=float(a[layer - 1][k, shown]) if k is not None else None,
             z=float(z[layer][j, shown]),
             a=float(a[layer][j, shown]),

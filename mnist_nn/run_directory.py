@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal
 
 from data_scripts.files import write_atomically
@@ -52,6 +53,11 @@ class RunDirectory:
     def description_file(self) -> Path:
         return self.path / "run.json"
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a run here."""
+        return self.description_file.is_file()
+
     def checkpoint(self, name: CheckpointName) -> Path:
         return self.path / "checkpoints" / f"{name}.safetensors"
 
@@ -64,9 +70,9 @@ class RunDirectory:
         try:
             path.mkdir(parents=True)
         except FileExistsError:
+            resume = f", or continue that run with --resume {quote(str(path))}" if cls(path).exists else ""
             raise RunError(
-                f"{path}: exists already, and a run is never written over; choose another --run-dir, "
-                f"or continue that run with --resume {path}"
+                f"{path}: exists already, and a run is never written over; choose another --run-dir{resume}"
             ) from None
         except OSError as error:
             raise RunError(
@@ -84,7 +90,7 @@ class RunDirectory:
     def open(cls, path: Path) -> "RunDirectory":
         """An existing run. Raises RunError where there is none."""
         run = cls(path)
-        if not run.description_file.is_file():
+        if not run.exists:
             raise RunError(f"{path}: is not a run directory (it holds no run.json)")
         return run
 
@@ -170,8 +176,13 @@ def new_run_path(root: Path, recipe: str) -> Path:
 
 
 def newest_run(root: Path) -> RunDirectory:
-    """The run under `root` that was started last. Raises RunError where there is none."""
-    runs = [RunDirectory(file.parent) for file in root.glob("*/run.json")]
-    if not runs:
+    """The run under `root` that was started last and has not diverged. Raises RunError where there is none."""
+    started = {}
+    for file in root.glob("*/run.json"):
+        run = RunDirectory(file.parent)
+        description = run.description()
+        if description.get("status") != "diverged":
+            started[run] = str(description.get("started", ""))
+    if not started:
         raise RunError(f"{root}: there are no runs here yet; make one with `nn train`, or name a run directory")
-    return max(runs, key=lambda run: str(run.description().get("started", "")))
+    return max(started, key=lambda run: started[run])

@@ -64,6 +64,17 @@ def test_the_formula_table_names_functions_that_exist() -> None:
         assert callable(value), name
 
 
+def test_the_code_quoted_in_the_formula_table_stands_in_the_file_named_beside_it() -> None:
+    table = README.split("## The chapter in the code")[1].split("\n## ")[0]
+    rows = [row for row in table.splitlines() if row.startswith("|") and "mnist_nn/" in row]
+    for row in rows:
+        _, _, quoted, where, _ = re.split(r" \| |^\| | \|$", row)
+        (file, *_) = re.findall(r"\((mnist_nn/\w+\.py)\)", where)
+        code = (ROOT / file).read_text(encoding="utf-8")
+        for line in re.findall(r"`([^`]+)`", quoted):
+            assert line in code, f"{file}: {line}"
+
+
 def test_the_readmes_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(example.splitlines()) <= 16

@@ -41,6 +41,11 @@ def test_a_run_ends_with_its_directory_accuracy_fingerprint_and_next_commands(nn
     assert [line.split()[0] for line in outcome.err.splitlines()[-4:]] == ["epoch", "1/3", "2/3", "3/3"]
 
 
+def test_the_commands_to_try_next_can_be_pasted_into_a_shell(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--run-dir", "my run")
+    assert "next         nn evaluate 'my run'" in outcome.out
+
+
 def test_quiet_prints_the_results_alone(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--quiet")
     assert outcome.err == ""
@@ -95,11 +100,11 @@ def test_an_existing_run_directory_is_never_written_over(nn: Command, small: Pat
     Path("mine/notes").write_text("keep")
     outcome = nn("train", small, "--run-dir", "mine")
     assert outcome.code == 1
-    assert outcome.error == (
-        "Error: mine: exists already, and a run is never written over; choose another --run-dir, "
-        "or continue that run with --resume mine"
-    )
+    assert outcome.error == "Error: mine: exists already, and a run is never written over; choose another --run-dir"
     assert [file.name for file in Path("mine").iterdir()] == ["notes"]
+    nn("train", small, "--run-dir", "a run", "--quiet")
+    again = nn("train", small, "--run-dir", "a run")
+    assert again.error.endswith("choose another --run-dir, or continue that run with --resume 'a run'")
 
 
 def test_a_run_directory_that_cannot_be_made_is_named(nn: Command, small: Path) -> None:
@@ -230,6 +235,16 @@ def test_a_diverging_run_stops_says_when_and_keeps_the_last_good_checkpoint(nn: 
     last = load_checkpoint(Path("run/checkpoints/last.safetensors"))
     assert (last.network.parameters < 1e30).all()
     assert json.loads(Path("run/run.json").read_text())["status"] == "diverged"
+    assert "this run diverged before its first epoch ended" in nn("evaluate", "run").error
+
+
+def test_a_diverged_run_does_not_hide_the_good_one_before_it(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "runs/good", "--quiet")
+    nn(
+        "train", small, "--run-dir", "runs/bad", "--set", "training.learning_rate=1e30",
+        "--set", "network.activation=identity", "--set", "network.output=identity",
+    )  # fmt: skip
+    assert nn("evaluate").err == "run runs/good\n"
 
 
 def test_the_chain_trains_without_any_data_directory(nn: Command) -> None:
