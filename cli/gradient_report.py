@@ -49,14 +49,17 @@ def as_document(report: Report) -> dict[str, Any]:
             "layer": report.paths.layer,
             "neuron": report.paths.neuron,
             "example": report.paths.example,
-            "terms": [{**asdict(term), "product": term.product} for term in report.paths.terms],
+            "terms": [
+                {"j": term.j, "w": term.w, "da_dz": term.da_dz, "dC_da": term.dC_da, "product": term.product}
+                for term in report.paths.terms
+            ],
             "sum": report.paths.sum,
         }
     if report.check:
         document["check"] = {
             "parameters": report.check.parameters,
             "max_relative_error": report.check.max_relative_error,
-            "worst": dict(zip(("layer", "j", "k"), report.check.worst, strict=True)),
+            "worst": report.check.worst and dict(zip(("layer", "j", "k"), report.check.worst, strict=True)),
             "passed": report.check.passed,
         }
     return document
@@ -102,7 +105,7 @@ def as_text(report: Report) -> str:
     if report.derivative and len(report.inspection.indices) > 1:
         parts.append(_average(report.derivative))
     if report.check:
-        parts.append(check_line(report.check))
+        parts.append("\n  ".join(check_result(report.check)))
     if not report.derivative:
         layer = report.layers[-1]
         j, k, _ = layer.largest
@@ -219,12 +222,15 @@ def _average(d: Derivative) -> str:
     )
 
 
-def check_line(check: GradientCheck) -> str:
-    """One line: how far backpropagation and central differences are apart."""
+def check_result(check: GradientCheck) -> list[str]:
+    """How far backpropagation and central differences are apart, in pieces of a line."""
+    skipped = f" ({check.skipped:,} others at a kink, skipped)" if check.skipped else ""
+    if check.worst is None:
+        return [f"check: no parameter could be judged{skipped}"]
     layer, j, k = check.worst
     name = f"w({layer})[{j},{k}]" if k is not None else f"b({layer})[{j}]"
     verdict = "agrees with" if check.passed else "DISAGREES with"
-    return (
-        f"check: backpropagation {verdict} central differences for {check.parameters:,} parameters; "
-        f"largest relative error {check.max_relative_error:.1e}, at {name}"
-    )
+    return [
+        f"check: backpropagation {verdict} central differences for {check.parameters:,} parameters{skipped};",
+        f"largest relative error {check.max_relative_error:.1e}, at {name}",
+    ]

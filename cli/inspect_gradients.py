@@ -7,6 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples, Network
+    from mnist_nn.checkpoint import Checkpoint
     from mnist_nn.gradient_check import GradientCheck
     from mnist_nn.inspection import Inspection
 
@@ -76,15 +77,18 @@ def inspect_gradients(
     """
     if weight and bias:
         raise click.UsageError("--weight and --bias exclude each other; ask for one at a time")
-    config, network = _network(run, checkpoint, init)
+    loaded = _checkpoint(run, checkpoint, init)
+    network = loaded.network
     layer, j, k = _place(network, weight, bias)
 
     from mnist_nn import COSTS
     from mnist_nn.inspection import Inspection
+    from mnist_nn.schedule import learning_rate
 
     from .digits import with_data
 
-    config = with_data(config, None, data_dir)
+    config = with_data(loaded.config, None, data_dir)
+    rate = learning_rate(min(loaded.state.epoch, config.training.epochs - 1), config.training)
     examples, chosen, indices, shown = _choose_examples(config, split, example, batch)
     inspection = Inspection(network, COSTS[config.cost], examples, indices)
     checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
@@ -99,7 +103,7 @@ def inspect_gradients(
         config,
         chosen,
         inspection,
-        inspection.layers(config.training.learning_rate),
+        inspection.layers(rate),
         derivative,
         paths,
         checked,
@@ -113,21 +117,21 @@ def inspect_gradients(
     if checked is not None and not checked.passed:
         from mnist_nn.errors import GradientCheckError
 
-        raise GradientCheckError(gradient_report.check_line(checked))
+        raise GradientCheckError(" ".join(gradient_report.check_result(checked)))
 
 
-def _network(run: str | None, checkpoint: Literal["best", "last"] | None, init: bool) -> tuple["Config", "Network"]:
-    from mnist_nn import load_checkpoint
-    from mnist_nn.training import build_network
+def _checkpoint(run: str | None, name: Literal["best", "last"] | None, init: bool) -> "Checkpoint":
+    from mnist_nn import initial_state, load_checkpoint
+    from mnist_nn.checkpoint import Checkpoint
 
     from .recipes import read_recipe, recipe_names
     from .runs import find_checkpoint
 
     if init and run is not None and (run in recipe_names() or run.endswith((".yaml", ".yml"))):
         config = read_recipe(run, ())
-        return config, build_network(config)
-    loaded = load_checkpoint(find_checkpoint(run, "last" if init and checkpoint is None else checkpoint))
-    return loaded.config, build_network(loaded.config) if init else loaded.network
+        return Checkpoint(config, initial_state(config))
+    loaded = load_checkpoint(find_checkpoint(run, "last" if init and name is None else name))
+    return Checkpoint(loaded.config, initial_state(loaded.config)) if init else loaded
 
 
 def _place(

@@ -27,11 +27,14 @@ def squared_error_dC_da(a: Array, y: Array, out: Array) -> Array:
     return np.multiply(out, 2, out=out)
 
 
-def cross_entropy(a: Array, y: Array) -> Array:
-    """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)], for sigmoid outputs. Returns shape (m,)."""
-    tiny = np.finfo(a.dtype).tiny
-    terms = y * np.log(np.maximum(a, tiny)) + (1 - y) * np.log(np.maximum(1 - a, tiny))
-    C: Array = -np.sum(terms, axis=0)
+def cross_entropy(z: Array, y: Array) -> Array:
+    """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)] with a = σ(z), the sigmoid. Returns shape (m,).
+
+    Computed from z, as −ln a = max(−z, 0) + ln(1 + e^(−|z|)) and −ln(1 − a) = max(z, 0) + ln(1 + e^(−|z|)): where a
+    rounds to 0 or 1, its own logarithm is lost.
+    """
+    terms = y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    C: Array = np.sum(terms, axis=0)
     return C
 
 
@@ -51,14 +54,18 @@ def cross_entropy_dC_dz(a: Array, y: Array, out: Array) -> Array:
 class Cost(NamedTuple):
     """A cost and its derivatives.
 
-    `dC_dz` is given where σ′ of the output cancels against ∂C_k/∂a^(L); the product of the two factors would
-    be 0 · ∞ for a saturated neuron. Such a cost goes with sigmoid outputs only.
+    `C` is a function of (a, y); or of (z, y) where `dC_dz` is given: there σ′ of a sigmoid output cancels against
+    ∂C_k/∂a, and the product of these two factors would be 0 · ∞ for a saturated neuron.
     """
 
     name: CostName
     C: Callable[[Array, Array], Array]
     dC_da: Callable[[Array, Array, Array], Array]
     dC_dz: Callable[[Array, Array, Array], Array] | None = None
+
+    def of_each(self, z: Array, a: Array, y: Array) -> Array:
+        """C_k of each example, shape (m,), from the output layer's z and a and the desired y, each (n_L, m)."""
+        return self.C(a, y) if self.dC_dz is None else self.C(z, y)
 
 
 COSTS: dict[CostName, Cost] = {

@@ -60,7 +60,8 @@ def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
     total = 0.0
     for part in examples.slices(SLICE):
         x, y = columns(part, network.parameters.dtype)
-        a = forward(network, x).a[network.L]
-        total += float(cost.C(a, y).sum(dtype=np.float64))
+        passed = forward(network, x)
+        z, a = passed.z[network.L], passed.a[network.L]
+        total += float(cost.of_each(z, a, y).sum(dtype=np.float64))
         counts += np.bincount(classify(y) * classes + classify(a), minlength=counts.size)
     return Evaluation(total / len(examples), counts.reshape(classes, classes))

@@ -21,8 +21,9 @@ SATURATED = 0.01  # a neuron with a smaller σ′(z) hardly learns from the exam
 class LayerSummary:
     """A layer's gradient, averaged over the batch; figures over neurons and examples.
 
-    `largest` is (j, k, ∂C/∂w_jk) of the entry with the largest size; `step_ratio` is the length of the step
-    η ∂C/∂w relative to that of w (None where w is all 0).
+    `largest` is (j, k, ∂C/∂w_jk) of the entry with the largest size; `saturated` the share of σ′(z) below SATURATED
+    (for relu, the inactive); `step_ratio` the length of a plain step η ∂C/∂w, without momentum and L2, relative to that
+    of w (None where w is all 0).
     """
 
     layer: int
@@ -47,12 +48,14 @@ class Nudge:
 
 @dataclass(frozen=True)
 class Derivative:
-    """∂C_k/∂w_jk^(l), or ∂C_k/∂b_j^(l) where k is None, as the product of the chapter's three factors.
+    """∂C_i/∂w_jk^(l), or ∂C_i/∂b_j^(l) where k is None, as the product of the chapter's three factors.
 
-        ∂C_k/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_k/∂a_j        for example k = `example` alone
+        ∂C_i/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_i/∂a_j        for example i = `example` alone
 
     `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `answer` is what the
-    network takes the example for. `mean` is ∂C/∂w_jk over all chosen examples and `per_example` each one's ∂C_k/∂w_jk.
+    network takes the example for. `dC_dz` is the product of the last two
+    factors, which stays exact where a cost cancels them (see `Cost`). `mean` is ∂C/∂w_jk over all chosen examples and
+    `per_example` each one's ∂C_i/∂w_jk.
     """
 
     layer: int
@@ -70,13 +73,14 @@ class Derivative:
     dz: float
     da_dz: float
     dC_da: float
+    dC_dz: float
     nudge: Nudge
     mean: float
     per_example: list[float]
 
     @property
     def product(self) -> float:
-        return self.dz * self.da_dz * self.dC_da
+        return self.dz * self.dC_dz
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,11 @@ class Path:
     w: float
     da_dz: float
     dC_da: float
+    dC_dz: float
 
     @property
     def product(self) -> float:
-        return self.w * self.da_dz * self.dC_da
+        return self.w * self.dC_dz
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ class Inspection:
     @property
     def C(self) -> Array:
         """C_k of each example, shape (m,)."""
-        return self.cost.C(self.passed.a[self.network.L], self.y)
+        L = self.network.L
+        return self.cost.of_each(self.passed.z[L], self.passed.a[L], self.y)
 
     def layers(self, learning_rate: float) -> list[LayerSummary]:
         """A summary of each layer, 1..L."""
@@ -173,6 +179,7 @@ class Inspection:
             dz=float(incoming[shown]),
             da_dz=float(self.back.da_dz[layer][j, shown]),
             dC_da=float(self._dC_da(layer)[j, shown]),
+            dC_dz=float(self._dC_dz(layer)[j, shown]),
             nudge=self._nudge(layer, j, k, shown),
             mean=float(self.gradient.dC_dw[layer][j, k] if k is not None else self.gradient.dC_db[layer][j, 0]),
             per_example=(incoming * self.back.dC_dz[layer][j] * self.m).tolist(),
@@ -181,8 +188,10 @@ class Inspection:
     def paths(self, layer: int, neuron: int, shown: int) -> Paths:
         """The sum over paths behind ∂C_k/∂a of a neuron of a layer below the last."""
         above = layer + 1
-        w, da_dz, dC_da = self.network.w[above], self.back.da_dz[above], self._dC_da(above)
-        terms = [Path(j, float(w[j, neuron]), float(da_dz[j, shown]), float(dC_da[j, shown])) for j in range(len(w))]
+        w, da_dz = self.network.w[above], self.back.da_dz[above]
+        dC_da, dC_dz = self._dC_da(above), self._dC_dz(above)
+        factors = (w[:, neuron], da_dz[:, shown], dC_da[:, shown], dC_dz[:, shown])
+        terms = [Path(j, *map(float, of_path)) for j, of_path in enumerate(zip(*factors, strict=True))]
         return Paths(layer, neuron, self.indices[shown], terms)
 
     def _dC_da(self, layer: int) -> Array:
@@ -192,6 +201,13 @@ class Inspection:
             return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
         return self.back.dC_da[layer] * self.m
 
+    def _dC_dz(self, layer: int) -> Array:
+        """∂C_k/∂z^(layer), each example's own: ∂a/∂z · ∂C_k/∂a, or what is left of it where the two cancel."""
+        L = self.network.L
+        if layer == L and self.cost.dC_dz is not None:
+            return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))
+        return self.back.da_dz[layer] * self._dC_da(layer)
+
     def _nudge(self, layer: int, j: int, k: int | None, shown: int) -> Nudge:
         """Change the parameter by NUDGE and run the example forward again."""
         nudged = self.network.astype(np.float64)
@@ -200,7 +216,7 @@ class Inspection:
         else:
             nudged.w[layer][j, k] += NUDGE
         after = forward(nudged, self.x[:, shown : shown + 1])
-        C = self.cost.C(after.a[nudged.L], self.y[:, shown : shown + 1])
+        C = self.cost.of_each(after.z[nudged.L], after.a[nudged.L], self.y[:, shown : shown + 1])
         return Nudge(
             parameter=NUDGE,
             dz=float(after.z[layer][j, 0] - self.passed.z[layer][j, shown]),

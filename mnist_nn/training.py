@@ -113,7 +113,7 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
             loop.run(order, state.step, last, state.velocity, learning_rate)
             state.step = last
             state.seconds += time.perf_counter() - started
-            if not np.isfinite(np.dot(state.network.parameters, state.network.parameters)):
+            if not _finite(state.network.parameters.min(), state.network.parameters.max()):
                 raise _divergence(state, learning_rate, "a parameter")
             if last < loop.steps_per_epoch:
                 yield Progress(state.epoch, state.step, loop.steps_per_epoch)
@@ -179,7 +179,7 @@ def _measure(
     cost = COSTS[config.cost]
     on_sample = evaluate(state.network, cost, sample)
     on_validation = evaluate(state.network, cost, validation) if len(validation) else None
-    if not np.isfinite(on_sample.cost):
+    if not _finite(on_sample.cost, on_validation.cost if on_validation else 0.0):
         raise _divergence(state, learning_rate, "the cost")
     return EpochResult(
         epoch=state.epoch + 1,
@@ -191,6 +191,10 @@ def _measure(
         validation_accuracy=on_validation.accuracy if on_validation else None,
         seconds=state.seconds,
     )
+
+
+def _finite(*values: float) -> bool:
+    return all(np.isfinite(value) for value in values)
 
 
 def _out_of_patience(state: TrainingState, settings: TrainingConfig) -> bool:

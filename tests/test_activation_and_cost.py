@@ -21,11 +21,15 @@ def test_sigma_prime_is_the_slope_of_sigma(name: str) -> None:
 def test_dC_da_is_the_slope_of_C(name: str) -> None:
     cost = COSTS[name]
     a, y = np.array([[0.2, 0.9], [0.6, 0.1]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+
+    def C(a: np.ndarray) -> np.ndarray:
+        return cost.of_each(np.log(a / (1 - a)), a, y)
+
     slope, h = np.empty_like(a), 1e-6
     for j in range(2):
         nudge = np.zeros_like(a)
         nudge[j] = h
-        slope[j] = (cost.C(a + nudge, y) - cost.C(a - nudge, y)) / (2 * h)
+        slope[j] = (C(a + nudge) - C(a - nudge)) / (2 * h)
     np.testing.assert_allclose(cost.dC_da(a, y, np.empty_like(a)), slope, rtol=1e-8)
 
 
@@ -48,10 +52,18 @@ def test_a_saturated_sigmoid_is_exactly_0_or_1_and_never_nan() -> None:
     np.testing.assert_array_equal(a, [0, 0, 1, 1])
 
 
-def test_cross_entropy_of_a_saturated_wrong_output_is_finite_and_its_dC_dz_is_not_lost() -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cross_entropy_of_confident_outputs_is_exact(dtype: type) -> None:
+    z = np.array([[-1000.0, -40.0, -17.0, 0.0, 17.0, 40.0, 1000.0]], dtype)
+    wrong_of_0 = COSTS["cross_entropy"].C(z, np.zeros_like(z))  # −ln(1 − σ(z)) = ln(1 + e^z)
+    expected = [0.0, np.exp(-40.0), np.exp(-17.0), np.log(2.0), 17 + np.exp(-17.0), 40.0, 1000.0]
+    np.testing.assert_allclose(wrong_of_0, expected, rtol=2e-7)
+    np.testing.assert_allclose(COSTS["cross_entropy"].C(-z, np.ones_like(z)), expected, rtol=2e-7)
+
+
+def test_the_dC_dz_of_cross_entropy_is_not_lost_in_a_saturated_wrong_output() -> None:
     cost = COSTS["cross_entropy"]
     a, y = np.array([[1.0], [0.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
-    assert np.isfinite(cost.C(a, y)).all()
     assert np.isfinite(cost.dC_da(a, y, np.empty_like(a))).all()
     assert cost.dC_dz is not None
     np.testing.assert_array_equal(cost.dC_dz(a, y, np.empty_like(a)), [[1], [-1]])
