@@ -21,7 +21,9 @@ Split = Literal["train", "validation", "test"]
 
 def data_directory(configured: str | None) -> Path:
     """Where files are read and kept: as configured, else $NN_DATA_DIR, else the user's cache directory."""
-    if chosen := configured or os.environ.get("NN_DATA_DIR"):
+    if configured is not None:
+        return Path(configured)
+    if chosen := os.environ.get("NN_DATA_DIR"):
         return Path(chosen)
     from platformdirs import user_cache_path
 
@@ -34,12 +36,17 @@ def with_data(config: "Config", source: str | None, directory: str | None) -> "C
     (MNIST is the same wherever it lies, so where no directory is given for it, none is recorded.)
     """
     from mnist_nn.config import Config
+    from mnist_nn.errors import ConfigError
 
     values = config.plain()
     if source:
         values["data"] = {"source": source, "validation": values["data"]["validation"]}
-    directory = directory or values["data"].get("dir")
-    if directory or values["data"]["source"] == "idx":
+    directory = values["data"].get("dir") if directory is None else directory
+    if directory == "":
+        raise ConfigError("data.dir: '': is empty; name a directory, or leave it out")
+    if directory is not None and not directory.isprintable():
+        raise ConfigError(f"data.dir: {directory!r}: has characters that cannot be written into a configuration")
+    if directory is not None or values["data"]["source"] == "idx":
         values["data"]["dir"] = str(data_directory(directory).absolute())
     return Config.model_validate(values)
 
@@ -93,7 +100,7 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
         if int(labels.max()) >= n_L:
             raise ConfigError(
                 f"network.sizes: ends with {n_L}, but the {split} labels go up to {labels.max()}; "
-                f"it needs at least {labels.max() + 1} outputs"
+                f"it needs at least {int(labels.max()) + 1} outputs"
             )
         examples = Examples.from_labels(images, labels, n_L)
     if examples.inputs.shape[1] != n_0:

@@ -92,7 +92,7 @@ def inspect_gradients(
     examples, chosen, indices, shown = _choose_examples(config, split, example, batch)
     inspection = Inspection(network, COSTS[config.cost], examples, indices)
     checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
-    if save:
+    if save is not None:
         _save(Path(save), inspection)
 
     derivative = inspection.derivative(layer, j, k, shown) if layer else None
@@ -127,7 +127,11 @@ def _checkpoint(run: str | None, name: Literal["best", "last"] | None, init: boo
     from .recipes import read_recipe, recipe_names
     from .runs import find_checkpoint
 
-    if init and run is not None and (run in recipe_names() or run.endswith((".yaml", ".yml"))):
+    if (
+        init
+        and run is not None
+        and (run in recipe_names() or (Path(run).is_file() and Path(run).suffix != ".safetensors"))
+    ):
         config = read_recipe(run, ())
         return Checkpoint(config, initial_state(config))
     loaded = load_checkpoint(find_checkpoint(run, "last" if init and name is None else name))
@@ -197,5 +201,7 @@ def _save(path: Path, inspection: "Inspection") -> None:
     from data_scripts.files import write_atomically
     from mnist_nn.checkpoint import named_tensors
 
+    if path.exists():
+        raise click.UsageError(f"--save {path}: exists already, and is not written over; choose another name")
     write_atomically(path, save(named_tensors(inspection.gradient.dC_dw, inspection.gradient.dC_db)))
     click.echo(f"gradient written to {path}", err=True)

@@ -5,17 +5,19 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+THREADS = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS", "accelerate": "VECLIB_MAXIMUM_THREADS"}
 
 
 def describe_machine() -> dict[str, Any]:
-    """Versions, processor, BLAS and its threads."""
+    """Versions, processor, BLAS and the number of threads it may use."""
     import numpy as np
 
     build: Any = np.show_config(mode="dicts")
-    blas = build["Build Dependencies"]["blas"]
+    blas = build.get("Build Dependencies", {}).get("blas", {})
+    name = str(blas.get("name", "unknown"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits = [os.environ[name] for name in THREADS if os.environ.get(name)]
+    variables = [variable for key, variable in THREADS.items() if key in name] + ["OMP_NUM_THREADS"]
+    limits = [int(os.environ[variable]) for variable in variables if os.environ.get(variable, "").isdecimal()]
     return {
         "versions": {
             "nn": version("mnist-nn"),
@@ -26,7 +28,7 @@ def describe_machine() -> dict[str, Any]:
             "platform": platform.platform(),
             "processor": platform.machine(),
             "cores": cores,
-            "blas": f"{blas['name']} {blas['version']}",
+            "blas": f"{name} {blas.get('version', '')}".strip(),
             "threads": limits[0] if limits else cores,
         },
     }

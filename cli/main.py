@@ -6,6 +6,7 @@ Only click is imported here and at the top of each command's module, so that `nn
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -67,8 +68,10 @@ for command in (train, evaluate, inspect_gradients, download, config):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 usage or configuration, 128 + n after signal n."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for the life of the process)
+        if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="replace")  # an encoding without ∂ shows ? instead of failing
     try:
         code = nn.main(arguments, prog_name="nn", standalone_mode=False)

@@ -34,7 +34,16 @@ class TrainingDisplay:
         self.bar.close()
 
     def show(self, report: "Progress") -> None:
-        """Move the bar to where training is; print a line where an epoch ended."""
+        """Move the bar to where training is; print a line where an epoch ended.
+
+        Training does not end because nobody can be told of it: where stderr fails, the rest is quiet.
+        """
+        try:
+            self._show(report)
+        except OSError:
+            self.quiet = self.bar.disable = True
+
+    def _show(self, report: "Progress") -> None:
         if report.result and not self.quiet:
             if not self.headed:
                 self.bar.write(HEADER, file=sys.stderr)

@@ -35,7 +35,7 @@ def recipe_name(config: str) -> str:
     if config in recipe_names():
         return config
     try:
-        return str(RunDirectory.open(Path(config).parent).description()["recipe"])
+        return Path(str(RunDirectory.open(Path(config).parent).description()["recipe"])).name
     except (RunError, KeyError):
         return Path(config).stem
 

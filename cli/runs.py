@@ -19,7 +19,8 @@ def find_run(run: str | None) -> "RunDirectory":
     from mnist_nn.run_directory import RunDirectory, newest_run
 
     if run is not None:
-        return RunDirectory.open(Path(run))
+        path = Path(run)
+        return RunDirectory.open(path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path)
     newest = newest_run(RUNS)
     click.echo(f"run {newest.path}", err=True)
     return newest

@@ -1,7 +1,6 @@
 """`nn train`: train a network, or continue an interrupted run."""
 
 import hashlib
-import sys
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -41,12 +40,12 @@ def train(
     nn train mnist --set training.epochs=5 --set seed=1
     nn train --resume runs/mnist-20260102-030405-a1b2c3
     """
-    if resume:
-        if config or overrides or run_dir:
+    if resume is not None:
+        if config is not None or overrides or run_dir is not None:
             raise click.UsageError("--resume takes its configuration and directory from the run itself")
         _resume(resume, data_dir, quiet)
     else:
-        _start(config or "mnist", overrides, run_dir, data_dir, quiet)
+        _start("mnist" if config is None else config, overrides, run_dir, data_dir, quiet)
 
 
 def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_dir: str | None, quiet: bool) -> None:
@@ -68,28 +67,32 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
         **describe_machine(),
         "data": describe_data(settings, training, validation),
     }
-    path = Path(run_dir) if run_dir else new_run_path(RUNS, recipe)
+    path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
     run = RunDirectory.create(path, settings, state, description)
     _follow(run, settings, state, training, validation, quiet)
 
 
 def _resume(resume: str, data_dir: str | None, quiet: bool) -> None:
-    from mnist_nn import load_checkpoint
+    from mnist_nn import load_checkpoint, read_config
     from mnist_nn.errors import RunError
 
     from .digits import load_training, with_data
     from .runs import find_run
 
     run = find_run(resume)
-    checkpoint = load_checkpoint(run.checkpoint("last"))
-    training, validation = load_training(with_data(checkpoint.config, None, data_dir))
     description = run.description()
-    if description.get("data", {}).get("sha256") != describe_data(checkpoint.config, training, validation)["sha256"]:
-        raise RunError(f"{run.path}: was trained on other data; name the directory of the same data with --data-dir")
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    if read_config(run.config_file) != checkpoint.config:
+        raise RunError(f"{run.config_file}: is not what this run was started with; train anew to change a setting")
+    if description.get("status") == "diverged":
+        raise RunError(f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate")
     if description.get("status") == "finished":
         click.echo(f"{run.path} is finished already: there is nothing to resume.", err=True)
         _print_results(run, checkpoint.state)
         return
+    training, validation = load_training(with_data(checkpoint.config, None, data_dir))
+    if description.get("data") != describe_data(checkpoint.config, training, validation):
+        raise RunError(f"{run.path}: was trained on other data; name the directory of the same data with --data-dir")
     if not quiet:
         click.echo(f"continuing in epoch {checkpoint.state.epoch + 1}", err=True)
     _follow(run, checkpoint.config, checkpoint.state, training, validation, quiet)
@@ -105,19 +108,22 @@ def _follow(
 ) -> None:
     """Train to the end or to a signal, showing how it goes."""
     from mnist_nn import train as training_loop
+    from mnist_nn.training import is_finished
 
     from .interruption import Interrupted, signals_caught
     from .progress import TrainingDisplay
 
     if not quiet:
         _print_essentials(run, config, state, training, validation)
+    interrupted = False
     with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
         for report in run.record(config, state, training_loop(config, state, training, validation)):
             display.show(report)
-            if caught.signal:
+            if caught.signal and not is_finished(config.training, state):
                 run.interrupt(config, state)
+                interrupted = True
                 break
-    if caught.signal:
+    if interrupted:
         click.echo(
             f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n"
             f"  nn train --resume {quote(str(run.path))}",
@@ -178,4 +184,3 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
     click.echo(f"fingerprint  {fingerprint(state.network)}")
     click.echo(f"next         nn evaluate {quote(str(run.path))}")
     click.echo(f"             nn inspect-gradients {quote(str(run.path))}")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, or grow by whole lines."""
 
 import contextlib
 import os
@@ -31,3 +31,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def append_durably(path: Path, content: bytes) -> None:
+    """Add `content` to the end of a file, synced. A crash may leave a part of it there. Raises OSError."""
+    with path.open("ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -9,6 +9,7 @@ from .config import Config
 from .config_file import read_config
 from .cost import COSTS
 from .dataset import Examples
+from .errors import NNError
 from .evaluation import evaluate
 from .gradient_check import check_gradient
 from .network import Network, forward
@@ -20,6 +21,7 @@ __all__ = [
     "SGD",
     "Config",
     "Examples",
+    "NNError",
     "Network",
     "backprop",
     "check_gradient",

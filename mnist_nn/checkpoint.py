@@ -74,7 +74,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: is not a checkpoint, or is truncated: {error}") from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of nn (format {FORMAT})")
@@ -83,7 +83,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         config = Config.model_validate_json(metadata["config"])
         return Checkpoint(config, _state(config, tensors, json.loads(metadata["state"])))
-    except (ValidationError, ValueError, TypeError, KeyError) as error:
+    except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: does not hold the network it describes: {reason}") from None
 

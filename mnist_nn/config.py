@@ -45,9 +45,16 @@ class DataConfig(Section):
         "mnist", description="mnist (the verified download), idx (four files in dir), synthetic or inline"
     )
     dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
-    validation: int = Field(10000, ge=0, description="examples held out from the end of the training set")
+    validation: int = Field(10000, ge=0, description="examples held out from the end of the training set (inline: 0)")
     inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
     targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inline_holds_nothing_out(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "inline":
+            return {"validation": 0, **values}
+        return values
 
     @model_validator(mode="after")
     def _inline_has_examples(self) -> "DataConfig":
@@ -130,6 +137,8 @@ class Config(Section):
                 f"cost: {self.cost} needs network.output: sigmoid, whose outputs lie between 0 and 1, "
                 f"not {self.network.output}"
             )
+        if COSTS[self.cost].dC_dz is not None and any(not 0 <= y <= 1 for row in self.data.targets or [] for y in row):
+            raise ValueError(f"cost: {self.cost} needs data.targets between 0 and 1")
         return self
 
     def plain(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from .config import Config
 from .errors import ConfigError
@@ -62,12 +63,19 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(_explain(error.errors(), values, places, name)) from None
 
 
+class _WithNull(RoundTripRepresenter):
+    """Writes None as the word null; its base leaves the place empty."""
+
+
+_WithNull.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
 def to_yaml(config: Config) -> str:
     """The complete configuration as YAML, each key with its description, rows of numbers on one line each."""
     yaml = YAML()
+    yaml.Representer = _WithNull
     yaml.width = 10_000
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     stream = io.StringIO()
     yaml.dump(_commented(config.plain(), Config), stream)
     return stream.getvalue()
@@ -115,7 +123,13 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
         raise ConfigError(f"{place}: not valid YAML: {problem}") from None
     except YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
-    except (ValueError, OverflowError) as error:
+    except (
+        ValueError,
+        OverflowError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:  # of the constructors of values
         raise ConfigError(f"{name}: holds a value that cannot be read: {' '.join(str(error).split())}") from None
 
 
@@ -136,15 +150,23 @@ def _parse_override(override: str) -> tuple[Keys, Any]:
     if not equals or not key.strip():
         raise ConfigError(f"--set {override}: needs the form KEY=VALUE, such as training.epochs=5")
     value, _ = _load_yaml(text, f"--set {override}")
-    return tuple(key.strip().split(".")), value
+    return tuple(int(part) if part.isdecimal() else part for part in key.strip().split(".")), value
 
 
-def _set(values: dict[Any, Any], path: Keys, value: Any, override: str) -> None:
+def _set(values: Any, path: Keys, value: Any, override: str) -> None:
     for i, key in enumerate(path[:-1]):
-        if not isinstance(values.setdefault(key, {}), dict):
-            raise ConfigError(f"--set {override}: {'.'.join(map(str, path[: i + 1]))} is not a section")
-        values = values[key]
-    values[path[-1]] = value
+        if isinstance(values, dict):
+            values.setdefault(key, {})
+        values = _inside(values, path[:i], key, override)[key]
+    _inside(values, path[:-1], path[-1], override)[path[-1]] = value
+
+
+def _inside(values: Any, path: Keys, key: str | int, override: str) -> Any:
+    """`values` itself, if it can hold such a key."""
+    if isinstance(values, dict) or (isinstance(values, list) and isinstance(key, int) and key < len(values)):
+        return values
+    place = ".".join(map(str, path))
+    raise ConfigError(f"--set {override}: {place} is not a section that holds {key}")
 
 
 def _explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], name: str) -> str:
@@ -237,7 +259,10 @@ def _permitted_range(path: Keys) -> str:
 
 
 def _quote(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a huge number"
     return text if len(text) <= 60 else text[:57] + "…"
 
 

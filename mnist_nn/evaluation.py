@@ -51,6 +51,7 @@ def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | N
     return [int(p) / int(n) if n else None for p, n in zip(part, whole, strict=True)]
 
 
+@np.errstate(all="ignore")  # what is infinite shows in the figures
 def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
     """Run the network over all examples, in slices. Raises ValueError where there are none."""
     if not len(examples):

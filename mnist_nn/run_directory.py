@@ -7,10 +7,12 @@ checkpoints/best.safetensors   the state after the best epoch so far
 run.json                       status, versions, machine, data digests, final figures, fingerprint
 """
 
+import contextlib
 import csv
 import io
 import json
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -18,16 +20,17 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
 
-from data_scripts.files import write_atomically
+from data_scripts.files import append_durably, write_atomically
 
 from .checkpoint import fingerprint, save_checkpoint
 from .config import Config
-from .config_file import to_yaml
+from .config_file import MAX_BYTES, to_yaml
 from .errors import DivergenceError, RunError
 from .training import EpochResult, Progress, TrainingState
 
 Status = Literal["running", "interrupted", "finished", "diverged"]
 CheckpointName = Literal["best", "last"]
+COLUMNS = [field.name for field in fields(EpochResult)]  # of metrics.csv
 
 
 def now() -> str:
@@ -79,11 +82,21 @@ class RunDirectory:
                 f"{path}: the run directory cannot be made: {error.strerror}; choose another with --run-dir"
             ) from None
         run = cls(path)
-        run.checkpoint("last").parent.mkdir()
-        write_atomically(run.config_file, to_yaml(config).encode())
-        run._write_metrics([])
-        save_checkpoint(run.checkpoint("last"), config, state)
-        run.describe({**description, "started": now(), "status": "running"})
+        try:
+            run.checkpoint("last").parent.mkdir()
+            resolved = to_yaml(config).encode()
+            if len(resolved) > MAX_BYTES:
+                raise RunError(
+                    f"the complete configuration takes {len(resolved):,} bytes, and at most {MAX_BYTES:,} are read "
+                    "back; put so many examples into IDX files (data.source: idx)"
+                )
+            write_atomically(run.config_file, resolved)
+            run._write_metrics([])
+            save_checkpoint(run.checkpoint("last"), config, state)
+            run.describe({**description, "started": now(), "status": "running"})
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)  # half a run would be of no use
+            raise
         return run
 
     @classmethod
@@ -98,7 +111,7 @@ class RunDirectory:
         """What run.json says. Raises RunError where it cannot be read."""
         try:
             content = json.loads(self.description_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.description_file}: cannot be read: {error}") from None
         if not isinstance(content, dict):
             raise RunError(f"{self.description_file}: does not describe a run")
@@ -111,30 +124,37 @@ class RunDirectory:
     def set_status(self, status: Status, state: TrainingState) -> None:
         """Record how the run stands, with the fingerprint of its parameters and its figures so far."""
         rows = self.metrics()
-        last = {name: json.loads(value) if value else None for name, value in rows[-1].items()} if rows else None
         self.describe(
             {
                 **self.description(),
                 "status": status,
                 "updated": now(),
                 "epochs": state.epoch,
-                "last": last,
+                "last": {name: float(value) if value else None for name, value in rows[-1].items()} if rows else None,
                 "best": asdict(state.best) if state.best else None,
                 "fingerprint": fingerprint(state.network),
             }
         )
 
     def metrics(self) -> list[dict[str, str]]:
-        """The rows of metrics.csv."""
-        with self.metrics_file.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        """The rows of metrics.csv, without a last one that was cut off. Raises RunError where it is damaged."""
+        try:
+            content = self.metrics_file.read_text(encoding="utf-8")
+            whole = content[: content.rfind("\n") + 1]
+            rows = list(csv.DictReader(io.StringIO(whole), strict=True))
+            if whole.partition("\n")[0] != ",".join(COLUMNS) or any(set(row) != set(COLUMNS) for row in rows):
+                raise ValueError(f"its columns are not {','.join(COLUMNS)}")
+            if [row["epoch"] for row in rows] != [str(1 + i) for i in range(len(rows))]:
+                raise ValueError("its epochs do not count from 1")
+        except (OSError, ValueError, csv.Error) as error:
+            raise RunError(f"{self.metrics_file}: is damaged, or cannot be read: {error}") from None
+        return rows
 
     def _write_metrics(self, rows: list[dict[str, str]]) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, [field.name for field in fields(EpochResult)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.metrics_file, text.getvalue().encode())
+        write_atomically(self.metrics_file, _as_csv([dict(zip(COLUMNS, COLUMNS, strict=True)), *rows]).encode())
+
+    def _append_metrics(self, row: dict[str, str]) -> None:
+        append_durably(self.metrics_file, _as_csv([row]).encode())
 
     def record(self, config: Config, state: TrainingState, progress: Iterable[Progress]) -> Iterator[Progress]:
         """Pass training's reports on, having written what each completed epoch brought.
@@ -143,11 +163,14 @@ class RunDirectory:
         the run is continued.
         """
         rows = [row for row in self.metrics() if int(row["epoch"]) <= state.epoch]
+        if len(rows) < state.epoch:
+            raise RunError(f"{self.metrics_file}: lacks epochs that the last checkpoint has behind it")
+        self._write_metrics(rows)
+        self.describe({**self.description(), "status": "running", "updated": now()})
         try:
             for report in progress:
                 if report.result:
-                    rows.append(_row(report.result))
-                    self._write_metrics(rows)
+                    self._append_metrics(_row(report.result))
                     if report.is_best:
                         save_checkpoint(self.checkpoint("best"), config, state)
                     save_checkpoint(self.checkpoint("last"), config, state)
@@ -169,6 +192,12 @@ def _row(result: EpochResult) -> dict[str, str]:
     return {**row, "seconds": f"{result.seconds:.3f}"}
 
 
+def _as_csv(rows: list[dict[str, str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
 def new_run_path(root: Path, recipe: str) -> Path:
     """<recipe>-<time>-<suffix> under `root`; the random suffix keeps runs of the same second apart."""
     time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -180,9 +209,10 @@ def newest_run(root: Path) -> RunDirectory:
     started = {}
     for file in root.glob("*/run.json"):
         run = RunDirectory(file.parent)
-        description = run.description()
-        if description.get("status") != "diverged":
-            started[run] = str(description.get("started", ""))
+        with contextlib.suppress(RunError):  # a damaged one does not hide the others
+            description = run.description()
+            if description.get("status") != "diverged":
+                started[run] = str(description.get("started", ""))
     if not started:
         raise RunError(f"{root}: there are no runs here yet; make one with `nn train`, or name a run directory")
     return max(started, key=lambda run: started[run])

@@ -5,11 +5,6 @@ import math
 from .config import StepSchedule, TrainingConfig
 
 
-def constant() -> float:
-    """1 throughout."""
-    return 1.0
-
-
 def step(epoch: int, every: int, factor: float) -> float:
     """`factor` once more after each `every` epochs."""
     return float(factor ** (epoch // every))
@@ -28,5 +23,5 @@ def learning_rate(epoch: int, settings: TrainingConfig) -> float:
     elif schedule == "cosine":
         factor = cosine(epoch, settings.epochs)
     else:
-        factor = constant()
+        factor = 1.0
     return settings.learning_rate * factor

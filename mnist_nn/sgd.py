@@ -27,11 +27,15 @@ class SGD:
         """A zero v for a network; empty where there is no momentum to remember."""
         return np.zeros_like(network.parameters) if self.momentum else network.parameters[:0].copy()
 
-    def step(self, network: Network, gradient: Gradient, velocity: Array, learning_rate: float, scratch: Array) -> None:
-        """One step in place. `velocity` is updated, `scratch` (as long as the parameters) overwritten.
+    def step(
+        self, network: Network, gradient: Gradient, velocity: Array, learning_rate: float, scratch: Array | None = None
+    ) -> None:
+        """One step in place. `velocity` is updated; `scratch`, as long as the parameters, saves an allocation.
 
         With l2 the gradient is given its term in place; otherwise it is only read.
         """
+        if scratch is None:
+            scratch = np.empty_like(network.parameters)
         if self.l2:
             for l in network.layers:
                 penalty = scratch[: network.w[l].size].reshape(network.w[l].shape)

@@ -71,6 +71,7 @@ class Progress:
     is_best: bool = False
 
 
+@np.errstate(over="ignore")  # a value beyond the precision becomes infinite, which training reports
 def build_network(config: Config) -> Network:
     """The untrained network of a configuration, initialised from its seed."""
     network = Network(
@@ -104,7 +105,7 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
     loop = _Loop(config, state.network, training)
     sample = _fixed_sample(config.seed, training)
     settings = config.training
-    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+    while not is_finished(settings, state):
         learning_rate = schedule.learning_rate(state.epoch, settings)
         order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
         while state.step < loop.steps_per_epoch:
@@ -123,6 +124,13 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
             state.best = result
         state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
         yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best)
+
+
+def is_finished(settings: TrainingConfig, state: TrainingState) -> bool:
+    """Whether the last epoch is done, or early stopping has run out of patience."""
+    patience = settings.early_stopping
+    stale = patience is not None and state.best is not None and state.epoch - state.best.epoch >= patience
+    return state.epoch >= settings.epochs or stale
 
 
 class _Loop:
@@ -195,11 +203,6 @@ def _measure(
 
 def _finite(*values: float) -> bool:
     return all(np.isfinite(value) for value in values)
-
-
-def _out_of_patience(state: TrainingState, settings: TrainingConfig) -> bool:
-    patience = settings.early_stopping
-    return patience is not None and state.best is not None and state.epoch - state.best.epoch >= patience
 
 
 def _divergence(state: TrainingState, learning_rate: float, what: str) -> DivergenceError:

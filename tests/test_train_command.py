@@ -12,6 +12,7 @@ import pytest
 from conftest import Command
 
 from mnist_nn import load_checkpoint
+from mnist_nn.training import Progress
 
 
 def only_run(root: Path) -> Path:
@@ -148,25 +149,30 @@ def test_a_signal_saves_the_state_and_sets_the_exit_code(
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch >= 2
 
 
-def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
-    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nn("train", small, "--run-dir", "whole")
-    monkeypatch.setattr("mnist_nn.training.SLICE_STEPS", 5)
+def interrupted(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train into the directory `cut`, with a Ctrl-C after step 10 of the second epoch."""
     from nn_cli.progress import TrainingDisplay
 
     show = TrainingDisplay.show
 
-    def interrupting_show(self: TrainingDisplay, report: object) -> None:
-        show(self, report)  # type: ignore[arg-type]
-        if (report.epoch, report.step) == (1, 10):  # type: ignore[attr-defined]
+    def interrupting_show(self: TrainingDisplay, report: Progress) -> None:
+        show(self, report)
+        if (report.epoch, report.step) == (1, 10):
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(TrainingDisplay, "show", interrupting_show)
-    assert nn("train", small, "--run-dir", "cut").code == 130
+    with monkeypatch.context() as patch:
+        patch.setattr("mnist_nn.training.SLICE_STEPS", 5)
+        patch.setattr(TrainingDisplay, "show", interrupting_show)
+        assert nn("train", small, "--run-dir", "cut").code == 130
+
+
+def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nn("train", small, "--run-dir", "whole")
+    interrupted(nn, small, monkeypatch)
     state = load_checkpoint(Path("cut/checkpoints/last.safetensors")).state
     assert (state.epoch, state.step) == (1, 10)
-    monkeypatch.setattr(TrainingDisplay, "show", show)
     assert nn("train", "--resume", "cut").code == 0
     assert fingerprint_of(Path("cut")) == fingerprint_of(Path("whole"))
     assert metrics_without_seconds(Path("cut")) == metrics_without_seconds(Path("whole"))
@@ -197,19 +203,21 @@ def test_resuming_a_finished_run_says_so(nn: Command, small: Path) -> None:
     assert "run is finished already" in outcome.err
 
 
-def test_resuming_on_other_data_is_refused(nn: Command, small: Path, tmp_path: Path) -> None:
+def test_resuming_on_other_data_is_refused(
+    nn: Command, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from data_scripts.idx import write_idx
     from data_scripts.synthetic import draw_digits
 
-    nn("train", small, "--run-dir", "run")
+    interrupted(nn, small, monkeypatch)
     images, labels = draw_digits(300, 99)
     other = tmp_path / "other"
     other.mkdir()
     write_idx(other / "train-images-idx3-ubyte", images)
     write_idx(other / "train-labels-idx1-ubyte", labels)
-    outcome = nn("train", "--resume", "run", "--data-dir", other)
+    outcome = nn("train", "--resume", "cut", "--data-dir", other)
     assert outcome.code == 1
-    assert "run: was trained on other data" in outcome.error
+    assert "cut: was trained on other data" in outcome.error
 
 
 def test_resume_takes_no_other_configuration(nn: Command, small: Path) -> None:
