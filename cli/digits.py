@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from .text import note
+
 if TYPE_CHECKING:
     from data_scripts.idx import Pixels
     from data_scripts.mnist import PinnedFile
@@ -135,7 +137,7 @@ def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
     from data_scripts.errors import DownloadError
     from data_scripts.mnist import download_mnist
 
-    click.echo(f"downloading MNIST into {directory}", err=True)
+    note(f"downloading MNIST into {directory}")
     done = {file.name: 0 for file in wanted}
     total = sum(file.size for file in wanted)
     with tqdm(

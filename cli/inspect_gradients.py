@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from .text import note
+
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples, Network
     from mnist_nn.checkpoint import Checkpoint
@@ -204,4 +206,4 @@ def _save(path: Path, inspection: "Inspection") -> None:
     if path.exists():
         raise click.UsageError(f"--save {path}: exists already, and is not written over; choose another name")
     write_atomically(path, save(named_tensors(inspection.gradient.dC_dw, inspection.gradient.dC_db)))
-    click.echo(f"gradient written to {path}", err=True)
+    note(f"gradient written to {path}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .recipes import recipe_names
+from .text import note
 
 if TYPE_CHECKING:
     from mnist_nn.run_directory import CheckpointName, RunDirectory
@@ -22,7 +23,7 @@ def find_run(run: str | None) -> "RunDirectory":
         path = Path(run)
         return RunDirectory.open(path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path)
     newest = newest_run(RUNS)
-    click.echo(f"run {newest.path}", err=True)
+    note(f"run {newest.path}")
     return newest
 
 

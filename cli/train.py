@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .text import counted
+from .text import counted, note
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
@@ -87,14 +87,14 @@ def _resume(resume: str, data_dir: str | None, quiet: bool) -> None:
     if description.get("status") == "diverged":
         raise RunError(f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate")
     if description.get("status") == "finished":
-        click.echo(f"{run.path} is finished already: there is nothing to resume.", err=True)
+        note(f"{run.path} is finished already: there is nothing to resume.")
         _print_results(run, checkpoint.state)
         return
     training, validation = load_training(with_data(checkpoint.config, None, data_dir))
     if description.get("data") != describe_data(checkpoint.config, training, validation):
         raise RunError(f"{run.path}: was trained on other data; name the directory of the same data with --data-dir")
     if not quiet:
-        click.echo(f"continuing in epoch {checkpoint.state.epoch + 1}", err=True)
+        note(f"continuing in epoch {checkpoint.state.epoch + 1}")
     _follow(run, checkpoint.config, checkpoint.state, training, validation, quiet)
 
 
@@ -124,10 +124,9 @@ def _follow(
                 interrupted = True
                 break
     if interrupted:
-        click.echo(
+        note(
             f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n"
-            f"  nn train --resume {quote(str(run.path))}",
-            err=True,
+            f"  nn train --resume {quote(str(run.path))}"
         )
         raise Interrupted(caught.signal)
     _print_results(run, state)
@@ -168,7 +167,7 @@ def _print_essentials(
         ("seed", f"{config.seed}, {config.dtype}"),
         ("run", str(run.path)),
     ):
-        click.echo(f"{name:<8} {value}", err=True)
+        note(f"{name:<8} {value}")
 
 
 def _print_results(run: "RunDirectory", state: "TrainingState") -> None:

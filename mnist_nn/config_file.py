@@ -56,7 +56,7 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
         _set(values, path, value, override)
         for given in [known for known in places if known[: len(path)] == path]:
             del places[given]  # what stood there in the file is replaced
-        places[path] = f"--set {override}"
+        places[path] = f"--set {_shorten(override)}"
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -148,8 +148,8 @@ def _collect_lines(node: Node, path: Keys, lines: dict[Keys, int]) -> None:
 def _parse_override(override: str) -> tuple[Keys, Any]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {override}: needs the form KEY=VALUE, such as training.epochs=5")
-    value, _ = _load_yaml(text, f"--set {override}")
+        raise ConfigError(f"--set {_shorten(override)}: needs the form KEY=VALUE, such as training.epochs=5")
+    value, _ = _load_yaml(text, f"--set {_shorten(override)}")
     return tuple(int(part) if part.isdecimal() else part for part in key.strip().split(".")), value
 
 
@@ -166,7 +166,7 @@ def _inside(values: Any, path: Keys, key: str | int, override: str) -> Any:
     if isinstance(values, dict) or (isinstance(values, list) and isinstance(key, int) and key < len(values)):
         return values
     place = ".".join(map(str, path))
-    raise ConfigError(f"--set {override}: {place} is not a section that holds {key}")
+    raise ConfigError(f"--set {_shorten(override)}: {place} is not a section that holds {key}")
 
 
 def _explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], name: str) -> str:
@@ -263,6 +263,10 @@ def _quote(value: Any) -> str:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits
         return "a huge number"
+    return _shorten(text)
+
+
+def _shorten(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 

@@ -78,7 +78,7 @@ def _error(analytic: float, nudged: "_Nudged", index: int) -> float | None:
         if numerical is None:
             previous = None
             continue
-        if previous is not None and abs(numerical - numerical_before) <= noise + TOLERANCE * abs(numerical):
+        if previous is not None and abs(numerical - numerical_before) <= noise + TOLERANCE / 10 * abs(numerical):
             return previous
         scale = max(abs(analytic), abs(numerical), noise / TOLERANCE)
         previous = abs(analytic - numerical) / scale

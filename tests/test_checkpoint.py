@@ -13,12 +13,14 @@ from mnist_nn import Config, fingerprint, initial_state, load_checkpoint, save_c
 from mnist_nn.errors import CheckpointError
 from mnist_nn.training import EpochResult
 
+PARAMETERS = np.random.default_rng(1).normal(size=6 * 4 + 4 + 4 * 3 + 3).astype(np.float32)
 BEST = EpochResult(2, 40, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1.5)
 
 
 def saved(path: Path, **training: object) -> Path:
     config = Config.model_validate({"network": {"sizes": [6, 4, 3]}, "training": training})
     state = initial_state(config)
+    state.network.parameters[:] = PARAMETERS  # not what the seed would give
     state.epoch, state.step, state.seconds, state.best = 2, 7, 0.1, BEST
     state.velocity += 0.5
     save_checkpoint(path, config, state)
@@ -31,7 +33,7 @@ def test_everything_that_decides_later_steps_comes_back_to_the_bit(training: dic
     loaded = load_checkpoint(path)
     config = Config.model_validate({"network": {"sizes": [6, 4, 3]}, "training": training})
     assert loaded.config == config
-    assert fingerprint(loaded.network) == fingerprint(initial_state(config).network)
+    assert loaded.network.parameters.tobytes() == PARAMETERS.tobytes()
     state = loaded.state
     assert (state.epoch, state.step, state.seconds, state.best) == (2, 7, 0.1, BEST)
     assert state.velocity.size == (state.network.parameters.size if training else 0)
@@ -53,12 +55,6 @@ def test_metadata_are_json(tmp_path: Path) -> None:
         metadata = file.metadata()
     assert json.loads(metadata["config"])["network"]["sizes"] == [6, 4, 3]
     assert json.loads(metadata["state"])["epoch"] == 2
-
-
-def test_saving_the_same_state_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    first, second = saved(tmp_path / "a"), saved(tmp_path / "b")
-    assert load_file(first).keys() == load_file(second).keys()
-    assert load_checkpoint(first).config == load_checkpoint(second).config
 
 
 def test_every_truncation_is_noticed(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_every_command_and_every_option_is_in_the_readme() -> None:
         assert f"`nn {name}" in README, name
         for parameter in command.params:
             if isinstance(parameter, click.Option):
-                assert f"`{parameter.opts[0]}" in README, f"{name} {parameter.opts[0]}"
+                assert re.search(rf"`{parameter.opts[0]}[` ]", README), f"{name} {parameter.opts[0]}"
 
 
 def test_every_recipe_is_in_the_readme() -> None:
@@ -49,7 +49,9 @@ def test_every_runtime_dependency_is_justified_in_the_readme() -> None:
 
 def test_every_public_name_of_the_library_is_in_the_readme() -> None:
     for name in mnist_nn.__all__:
-        assert re.search(rf"`{name}`|\b{name}\b", README), name
+        assert re.search(rf"`{name}[`.]|^(from mnist_nn import|    gradient = |cost, sgd).*\b{name}\b", README, re.M), (
+            name
+        )
 
 
 def test_the_formula_table_names_functions_that_exist() -> None:
@@ -80,6 +82,25 @@ def test_the_readmes_python_example_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert len(example.splitlines()) <= 16
     exec(compile(example, "README.md", "exec"), {})
     assert "True" in capsys.readouterr().out
+
+
+def test_the_readmes_transcripts_have_the_shape_of_what_the_commands_print(nn: Command) -> None:
+    """Trains the network that the README shows; its numbers may differ in the last digits on another machine."""
+
+    def shape(text: str) -> list[str]:
+        lines = re.sub(r"[+-]?\d[\d.,e+-]*", "#", re.sub(r"\b[0-9a-f]{64}\b|runs/\S+", "@", text)).splitlines()
+        return [
+            " ".join(line.removesuffix("  best").split()) for line in lines if line != "…" and "misread" not in line
+        ]
+
+    train, inspect = re.findall(r"```console\n\$ (nn .*?)```", README, re.DOTALL)[:2]
+    for transcript in (train, inspect):
+        command, shown = transcript.split("\n", 1)
+        outcome = nn(*command.split()[1:])
+        assert outcome.code == 0
+        printed = shape(outcome.err + outcome.out)
+        for line in shape(shown):
+            assert line in printed, line
 
 
 def test_the_readmes_commands_are_commands_that_exist(nn: Command) -> None:

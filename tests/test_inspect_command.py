@@ -193,6 +193,62 @@ def test_small_numbers_are_shown_with_an_exponent_in_the_same_width() -> None:
     assert {len(number(value)) for value in (0.0, -0.187003, 1.23e-5, 12345.0, 2.5)} == {9}
 
 
+def test_the_summary_of_each_layer_has_the_figures_that_its_names_say(nn: Command, run: Path, digits: Path) -> None:
+    from data_scripts.idx import read_split
+
+    layers = inspect(nn, run, "--split", "train", "--batch", "40")["layers"]
+    images, labels = read_split(digits, "train")
+    network = load_checkpoint(run / "checkpoints/best.safetensors").network.astype(np.float64)
+    x, y = images[:40].reshape(40, -1).T / 255, np.eye(10)[labels[:40]].T
+    passed = forward(network, x)
+    gradient = backprop(network, COSTS["squared_error"], passed, y).gradient
+    assert [layer["layer"] for layer in layers] == [1, 2]
+    for layer in layers:
+        l = layer["layer"]
+        dC_dw, sigma_prime = gradient.dC_dw[l], passed.a[l] * (1 - passed.a[l])
+        assert layer["weights"] == network.w[l].size
+        assert layer["dC_dw_norm"] == pytest.approx(np.sqrt((dC_dw**2).sum()))
+        assert layer["dC_db_norm"] == pytest.approx(np.sqrt((gradient.dC_db[l] ** 2).sum()))
+        assert abs(layer["largest"]["dC_dw"]) == pytest.approx(np.abs(dC_dw).max())
+        assert dC_dw[layer["largest"]["j"], layer["largest"]["k"]] == pytest.approx(layer["largest"]["dC_dw"])
+        assert layer["mean_sigma_prime"] == pytest.approx(sigma_prime.mean())
+        assert layer["saturated"] == pytest.approx((sigma_prime < 0.01).mean())
+        size = np.sqrt((network.w[l] ** 2).sum())
+        assert layer["step_ratio"] == pytest.approx(0.5 * layer["dC_dw_norm"] / size)
+
+
+def test_the_factors_of_a_saturated_cross_entropy_output_still_make_up_its_derivative(nn: Command) -> None:
+    Path("saturated.yaml").write_text(
+        "cost: cross_entropy\ndtype: float64\n"
+        "data: {source: inline, inputs: [[0.5]], targets: [[0.0]]}\n"
+        "network: {sizes: [1, 1, 1], init: {w: {1: [[2.0]], 2: [[60.0]]}, b: {1: [0.0], 2: [0.0]}}}\n"
+    )
+    document = inspect(nn, "saturated.yaml", "--init", "--weight", "1,0,0")
+    weight, paths = document["weight"], document["paths"]
+    assert weight["per_example"] == pytest.approx([weight["dC_dw"]], rel=1e-12)
+    assert weight["dC_da"] == pytest.approx(60.0)
+    assert paths["sum"] == pytest.approx(60.0)
+
+
+def test_save_never_writes_over_a_file(nn: Command, run: Path) -> None:
+    checkpoint = run / "checkpoints/best.safetensors"
+    before = checkpoint.read_bytes()
+    outcome = nn("inspect-gradients", run, "--save", checkpoint)
+    assert outcome.code == 2
+    assert "exists already, and is not written over" in outcome.error
+    assert checkpoint.read_bytes() == before
+
+
+def test_misread_examples_are_named(nn: Command, run: Path) -> None:
+    document = inspect(nn, run, "--weight", "2,0,0")
+    assert nn("inspect-gradients", run).out.splitlines()[2].startswith("misread: ")
+    assert document["weight"]["example"] == 0
+
+
+def test_a_recipe_is_no_run(nn: Command) -> None:
+    assert "quickstart: is a recipe; train it first" in nn("inspect-gradients", "quickstart").error
+
+
 BAD = [
     (["--weight", "3,0,0"], 2, "--weight 3,0,0: there is no layer 3; w and b have layers 1 to 2"),
     (["--weight", "0,0,0"], 2, "there is no layer 0"),

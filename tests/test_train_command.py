@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Command
 
-from mnist_nn import load_checkpoint
+from mnist_nn import load_checkpoint, save_checkpoint
 from mnist_nn.training import Progress
 
 
@@ -180,7 +182,7 @@ def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
     assert whole.network.parameters.tobytes() == cut.network.parameters.tobytes()
 
 
-def test_a_killed_run_resumes_from_its_last_epoch_to_the_same_bits(
+def test_a_killed_run_leaves_the_checkpoint_of_its_last_epoch(
     nn: Command, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
 ) -> None:
     process = nn_process(*slow(small))
@@ -194,6 +196,145 @@ def test_a_killed_run_resumes_from_its_last_epoch_to_the_same_bits(
     interrupted = load_checkpoint(Path("run/checkpoints/last.safetensors"))
     finished = load_checkpoint(Path("short/checkpoints/last.safetensors"))
     assert interrupted.network.parameters.tobytes() == finished.network.parameters.tobytes()
+
+
+def test_a_run_killed_between_metrics_and_checkpoint_resumes_to_the_same_bits(nn: Command, small: Path) -> None:
+    """As if killed after the third epoch's metrics and best were written, but before its `last`."""
+    options = ["--set", "training.epochs=6", "--set", "training.early_stopping=4", "--quiet"]
+    nn("train", small, "--run-dir", "whole", *options)
+    shutil.copytree("whole", "killed")
+    nn("train", small, "--run-dir", "short", "--set", "training.epochs=2", "--quiet")
+    config = load_checkpoint(Path("whole/checkpoints/last.safetensors")).config
+    save_checkpoint(
+        Path("killed/checkpoints/last.safetensors"),
+        config,
+        load_checkpoint(Path("short/checkpoints/last.safetensors")).state,
+    )
+    header, *rows = Path("whole/metrics.csv").read_text().splitlines(keepends=True)
+    Path("killed/metrics.csv").write_text(header + "".join(rows[:3]) + rows[3][:10])
+    description = json.loads(Path("killed/run.json").read_text())
+    Path("killed/run.json").write_text(json.dumps({**description, "status": "running"}))
+
+    assert nn("train", "--resume", "killed", "--quiet").code == 0
+    assert metrics_without_seconds(Path("killed")) == metrics_without_seconds(Path("whole"))
+    for name in ("best", "last"):
+        whole, killed = (load_checkpoint(Path(run, f"checkpoints/{name}.safetensors")) for run in ("whole", "killed"))
+        assert whole.network.parameters.tobytes() == killed.network.parameters.tobytes()
+        assert whole.state.velocity.tobytes() == killed.state.velocity.tobytes()
+    assert json.loads(Path("killed/run.json").read_text())["status"] == "finished"
+
+
+def test_best_holds_the_parameters_of_the_best_epoch(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run", "--set", "training.epochs=12", "--set", "training.learning_rate=10.0")
+    best = load_checkpoint(Path("run/checkpoints/best.safetensors")).state
+    rows = metrics_without_seconds(Path("run"))
+    quality = [(float(row["validation_accuracy"]), -float(row["validation_cost"])) for row in rows]
+    assert best.epoch == 1 + quality.index(max(quality)) < 12
+    assert best.best is not None
+    assert best.best.epoch == best.epoch
+
+
+def cut_header(text: str) -> str:
+    return text.split("\n", 1)[1]
+
+
+def drop_epoch_one(text: str) -> str:
+    header, _, rest = text.split("\n", 2)
+    return f"{header}\n{rest}"
+
+
+def add_a_column(text: str) -> str:
+    return text.replace("\n1,", "\n1,7,")
+
+
+@pytest.mark.parametrize("damage", [cut_header, drop_epoch_one, add_a_column, lambda _: "", lambda _: "\ufeff\0"])
+def test_damaged_metrics_are_refused_on_resume(
+    damage: Callable[[str], str], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(nn, small, monkeypatch)
+    file = Path("cut/metrics.csv")
+    file.write_text(damage(file.read_text()))
+    outcome = nn("train", "--resume", "cut")
+    assert outcome.code == 1
+    assert outcome.error.startswith("Error: cut/metrics.csv: ")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"data": null}', '{"data": 3}', "[" * 100_000])
+def test_a_damaged_description_is_refused_on_resume_and_hides_no_other_run(
+    content: str, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(nn, small, monkeypatch)
+    Path("cut/run.json").write_text(content)
+    assert nn("train", "--resume", "cut").code == 1
+    nn("train", small, "--run-dir", "runs/good", "--quiet")
+    Path("cut").rename("runs/cut")
+    assert nn("evaluate", "runs/good").code == 0
+    if not content.startswith('{"'):
+        assert nn("evaluate").err == "run runs/good\n"
+
+
+def test_a_configuration_that_was_changed_is_refused_on_resume(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(nn, small, monkeypatch)
+    file = Path("cut/config.yaml")
+    file.write_text(file.read_text().replace("momentum: 0.5", "momentum: 0.6"))
+    assert "is not what this run was started with" in nn("train", "--resume", "cut").error
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_behind(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "run/checkpoints/last.safetensors")
+
+    monkeypatch.setattr("mnist_nn.run_directory.save_checkpoint", full)
+    outcome = nn("train", small, "--run-dir", "run")
+    assert outcome.error == "Error: run/checkpoints/last.safetensors: No space left on device"
+    assert not Path("run").exists()
+
+
+def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data_scripts import files
+
+    write = files.write_atomically
+
+    def full_in_the_second_epoch(path: Path, content: bytes) -> None:
+        if path.name == "last.safetensors" and path.exists() and load_checkpoint(path).state.epoch == 1:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", full_in_the_second_epoch)
+    outcome = nn("train", small, "--run-dir", "run")
+    assert outcome.code == 1
+    assert outcome.error == "Error: run/checkpoints/last.safetensors: No space left on device"
+    assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch == 1
+    monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", write)
+    nn("train", small, "--run-dir", "whole")
+    assert nn("train", "--resume", "run").code == 0
+    assert fingerprint_of(Path("run")) == fingerprint_of(Path("whole"))
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "2>&1 | head -3"])
+def test_training_goes_on_where_nobody_reads_of_its_progress(closed: str, small: Path) -> None:
+    script = Path(sysconfig.get_path("scripts")) / "nn"
+    subprocess.run(f"{script} train {small} --run-dir run {closed}", shell=True, capture_output=True, check=False)
+    assert json.loads(Path("run/run.json").read_text())["status"] == "finished"
+
+
+def test_two_different_signals_at_once_save_the_state_once(
+    nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
+) -> None:
+    process = nn_process(*slow(small))
+    wait_for_rows(Path("run"), 2)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode in (130, 143)
+    assert "Traceback" not in err
+    assert json.loads(Path("run/run.json").read_text())["status"] == "interrupted"
 
 
 def test_resuming_a_finished_run_says_so(nn: Command, small: Path) -> None:

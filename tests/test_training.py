@@ -9,6 +9,7 @@ import pytest
 from data_scripts.idx import read_split
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
 from mnist_nn.errors import DivergenceError
+from mnist_nn.randomness import stream
 from mnist_nn.training import Progress, TrainingState
 
 
@@ -145,3 +146,114 @@ def test_initial_weights_have_the_spread_that_their_scheme_names(scheme: str) ->
         assert network.b[1].std() == pytest.approx(1.0, rel=0.2)
     else:
         assert not network.b[1].any()
+
+
+@pytest.mark.parametrize(
+    ("network", "cost"),
+    [
+        ({"activation": "relu", "output": "tanh"}, "squared_error"),
+        ({"activation": "tanh", "output": "sigmoid"}, "cross_entropy"),
+    ],
+)
+def test_training_is_what_ten_plain_lines_of_numpy_do(network: dict[str, str], cost: str, examples: Examples) -> None:
+    """The whole loop once more, without buffers: every setting of it must count."""
+    momentum, l2, eta, epochs, m = 0.8, 0.01, 0.05, 3, 48
+    config = Config.model_validate(
+        {
+            "seed": 3,
+            "dtype": "float64",
+            "network": {"sizes": [784, 7, 10], **network},
+            "cost": cost,
+            "training": {
+                "epochs": epochs, "batch_size": m, "learning_rate": eta, "momentum": momentum, "l2": l2, "schedule": "cosine",
+            },
+        }
+    )  # fmt: skip
+    training, validation = examples.split(50)
+    state = initial_state(config)
+    w1, b1, w2, b2 = (part.copy() for l in (1, 2) for part in (state.network.w[l], state.network.b[l]))
+    results = [report.result for report in train(config, state, training, validation) if report.result]
+
+    sigma = {
+        "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda a: a * (1 - a)),
+        "tanh": (np.tanh, lambda a: 1 - a**2),
+        "relu": (lambda z: np.maximum(z, 0), lambda a: (a > 0) * 1.0),
+    }
+    (f, f_prime), (g, g_prime) = sigma[network["activation"]], sigma[network["output"]]
+
+    def figures(part: Examples) -> tuple[float, float]:
+        a = g(w2 @ f(w1 @ (part.inputs.T / 255) + b1) + b2)
+        y = part.targets.T.astype(float)
+        if cost == "squared_error":
+            C = ((a - y) ** 2).sum(axis=0).mean()
+        else:
+            C = -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=0).mean()
+        return C, (a.argmax(axis=0) == part.labels).mean()
+
+    velocity = [np.zeros_like(part) for part in (w1, b1, w2, b2)]
+    for epoch, result in enumerate(results):
+        rate = eta * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
+        order = stream(3, "shuffle", epoch).permutation(len(training))
+        for start in range(0, len(training), m):
+            batch = training[order[start : start + m]]
+            x, y = batch.inputs.T / 255, batch.targets.T
+            a1 = f(w1 @ x + b1)
+            a2 = g(w2 @ a1 + b2)
+            delta2 = (a2 - y) if cost == "cross_entropy" else g_prime(a2) * 2 * (a2 - y)
+            delta1 = f_prime(a1) * (w2.T @ delta2)
+            n = x.shape[1]
+            steps = (delta1 @ x.T / n + l2 * w1, delta1.mean(axis=1, keepdims=True),
+                     delta2 @ a1.T / n + l2 * w2, delta2.mean(axis=1, keepdims=True))  # fmt: skip
+            for part, v, step in zip((w1, b1, w2, b2), velocity, steps, strict=True):
+                v *= momentum
+                v += step
+                part -= rate * v
+        assert result.epoch == epoch + 1
+        assert result.step == (epoch + 1) * -(-len(training) // m)
+        assert result.learning_rate == pytest.approx(rate)
+        assert (result.train_cost, result.train_accuracy) == pytest.approx(figures(training), rel=1e-9)
+        assert (result.validation_cost, result.validation_accuracy) == pytest.approx(figures(validation), rel=1e-9)
+    for l, (w, b) in ((1, (w1, b1)), (2, (w2, b2))):
+        np.testing.assert_allclose(state.network.w[l], w, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(state.network.b[l], b, rtol=1e-9, atol=1e-12)
+
+
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    orders = [stream(0, "shuffle", epoch).permutation(100).tolist() for epoch in range(3)]
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_the_training_figures_are_measured_on_a_fixed_sample_of_10000(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnist_nn import training as module
+
+    inputs = np.arange(30_000, dtype=np.float64)[:, None]
+    examples = Examples(inputs, np.zeros_like(inputs))
+    first, second = module._fixed_sample(0, examples), module._fixed_sample(0, examples)
+    assert len(np.unique(first.inputs)) == 10_000
+    np.testing.assert_array_equal(first.inputs, second.inputs)
+
+
+def test_a_cost_that_becomes_infinite_on_validation_examples_alone_is_divergence() -> None:
+    config = Config.model_validate(
+        {
+            "dtype": "float64",
+            "network": {"sizes": [1, 3, 1], "activation": "relu", "output": "identity"},
+            "training": {"epochs": 2, "learning_rate": 0.01},
+        }
+    )
+    examples = Examples(np.array([[0.1], [0.2], [1e300]]), np.array([[0.1], [0.2], [0.5]]))
+    with pytest.raises(DivergenceError, match="the cost is NaN or infinite"):
+        list(train(config, initial_state(config), *examples.split(1)))
+
+
+def test_large_parameters_that_are_finite_are_not_divergence() -> None:
+    config = Config.model_validate(
+        {
+            "network": {"sizes": [1, 1], "output": "identity"},
+            "training": {"epochs": 1, "learning_rate": 0.3},
+        }
+    )
+    examples = Examples(np.array([[1.0]]), np.array([[1e18]]))
+    state = initial_state(config)
+    list(train(config, state, *examples.split(0)))
+    assert state.network.parameters.max() > 1e17

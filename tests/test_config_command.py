@@ -1,0 +1,54 @@
+"""`nn config`: what it prints is a configuration, and says what each key may be."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+from mnist_nn import Config, read_config
+
+
+def test_what_it_prints_is_a_complete_configuration_to_train_from(nn: Command) -> None:
+    outcome = nn("config", "nielsen", "--set", "training.epochs=2")
+    assert outcome.code == 0
+    Path("my.yaml").write_text(outcome.out)
+    config = read_config(Path("my.yaml"))
+    assert config.network.sizes == [784, 30, 10]
+    assert config.training.epochs == 2
+    assert all(f"{key}:" in outcome.out for key in ("seed", "dtype", "momentum", "early_stopping"))
+    assert "# of the hidden layers: sigmoid, tanh, relu or identity" in outcome.out
+
+
+def test_the_schema_is_that_of_configurations(nn: Command) -> None:
+    assert json.loads(nn("config", "--schema").out) == json.loads(json.dumps(Config.model_json_schema()))
+
+
+def test_a_single_initial_weight_can_be_set(nn: Command) -> None:
+    out = nn("config", "chain", "--set", "network.init.w.1=[[2.5]]", "--set", "network.init.b.2.0=7").out
+    Path("my.yaml").write_text(out)
+    init = read_config(Path("my.yaml")).plain()["network"]["init"]
+    assert (init["w"][1], init["b"][2]) == ([[2.5]], [7.0])
+
+
+@pytest.mark.parametrize("seed", ['!!int ""', '!!bool "maybe"', "0x" + "f" * 5000, "{!!bool q: 1}"])
+def test_odd_yaml_is_refused_in_one_line(seed: str, nn: Command) -> None:
+    outcome = nn("config", "chain", "--set", f"seed={seed}")
+    assert outcome.code == 2
+    assert len(outcome.error) < 300
+
+
+def test_targets_of_cross_entropy_lie_between_0_and_1(nn: Command) -> None:
+    outcome = nn("config", "chain", "--set", "cost=cross_entropy", "--set", "data.targets=[[5]]")
+    assert outcome.code == 2
+    assert "cost: cross_entropy needs data.targets between 0 and 1" in outcome.error
+
+
+def test_a_bare_nn_prints_its_help(nn: Command) -> None:
+    outcome = nn()
+    assert outcome.code == 0
+    assert "inspect-gradients" in outcome.out
+
+
+def test_the_version_is_printed(nn: Command) -> None:
+    assert nn("--version").out.startswith("nn ")
