@@ -24,7 +24,8 @@ from data_scripts.files import append_durably, write_atomically
 
 from .checkpoint import fingerprint, save_checkpoint
 from .config import Config
-from .config_file import MAX_BYTES, to_yaml
+from .config_file import MAX_BYTES
+from .config_writer import to_yaml
 from .errors import DivergenceError, RunError
 from .training import EpochResult, Progress, TrainingState
 
@@ -130,7 +131,7 @@ class RunDirectory:
                 "status": status,
                 "updated": now(),
                 "epochs": state.epoch,
-                "last": {name: float(value) if value else None for name, value in rows[-1].items()} if rows else None,
+                "last": _numbers(rows[-1]) if rows else None,
                 "best": asdict(state.best) if state.best else None,
                 "fingerprint": fingerprint(state.network),
             }
@@ -146,12 +147,14 @@ class RunDirectory:
                 raise ValueError(f"its columns are not {','.join(COLUMNS)}")
             if [row["epoch"] for row in rows] != [str(1 + i) for i in range(len(rows))]:
                 raise ValueError("its epochs do not count from 1")
+            for row in rows:
+                _numbers(row)
         except (OSError, ValueError, csv.Error) as error:
             raise RunError(f"{self.metrics_file}: is damaged, or cannot be read: {error}") from None
         return rows
 
     def _write_metrics(self, rows: list[dict[str, str]]) -> None:
-        write_atomically(self.metrics_file, _as_csv([dict(zip(COLUMNS, COLUMNS, strict=True)), *rows]).encode())
+        write_atomically(self.metrics_file, f"{','.join(COLUMNS)}\n{_as_csv(rows)}".encode())
 
     def _append_metrics(self, row: dict[str, str]) -> None:
         append_durably(self.metrics_file, _as_csv([row]).encode())
@@ -190,6 +193,11 @@ def _row(result: EpochResult) -> dict[str, str]:
     """Costs and rates in full, as the shortest digits that read back the same; seconds to the millisecond."""
     row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
     return {**row, "seconds": f"{result.seconds:.3f}"}
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float | None]:
+    """The same as numbers. Raises ValueError where one is none."""
+    return {name: json.loads(value) if value else None for name, value in row.items()}
 
 
 def _as_csv(rows: list[dict[str, str]]) -> str:
