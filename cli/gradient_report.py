@@ -213,13 +213,13 @@ def _average(d: Derivative) -> str:
     p = "w" if d.k is not None else "b"
     larger = sum(value < 0 for value in d.per_example)
     smaller = sum(value > 0 for value in d.per_example)
-    total = sum(abs(value) for value in d.per_example)
-    cancels = f"; {100 * (1 - abs(sum(d.per_example)) / total):.0f}% of it cancels out" if total else ""
-    own = d.product
-    return (
-        f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {number(d.mean)}   (example {d.example} alone: {number(own)})\n"
-        f"  {smaller} of the {m} examples ask for a smaller {p}, {larger} for a larger one{cancels}"
-    )
+    lines = [
+        f"∂C/∂{name} = (1/{m}) Σ_k ∂C_k/∂{name} = {number(d.mean)}   (C_{d.example} alone: {number(d.product)})",
+        f"  {smaller} of the {m} examples ask for a smaller {p}, {larger} for a larger one;",
+    ]
+    if total := sum(abs(value) for value in d.per_example):
+        lines.append(f"  {100 * (1 - abs(sum(d.per_example)) / total):.0f}% of what they ask for cancels out")
+    return "\n".join(lines)
 
 
 def check_result(check: GradientCheck) -> list[str]:
