@@ -1,5 +1,6 @@
 """`nn evaluate`: accuracy, cost, per-digit precision and recall, confusion matrix."""
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -67,7 +68,7 @@ def as_document(run: str, checkpoint: str, split: str, result: "Evaluation") -> 
         "examples": result.examples,
         "correct": result.correct,
         "accuracy": result.accuracy,
-        "cost": result.cost,
+        "cost": result.cost if math.isfinite(result.cost) else None,  # JSON has no infinity
         "confusion": result.confusion.tolist(),
         "digits": [
             {"digit": digit, "precision": precision, "recall": recall, "support": int(support)}

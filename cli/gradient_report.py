@@ -224,7 +224,7 @@ def _average(d: Derivative) -> str:
 
 def check_result(check: GradientCheck) -> list[str]:
     """How far backpropagation and central differences are apart, in pieces of a line."""
-    skipped = f" ({check.skipped:,} others at a kink, skipped)" if check.skipped else ""
+    skipped = f" ({check.skipped:,} others could not be judged)" if check.skipped else ""
     if check.worst is None:
         return [f"check: no parameter could be judged{skipped}"]
     layer, j, k = check.worst

@@ -36,7 +36,7 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        return self.max_relative_error <= TOLERANCE
+        return self.worst is not None and self.max_relative_error <= TOLERANCE
 
 
 def check_gradient(

@@ -289,3 +289,6 @@ def test_the_checker_judges_no_derivative_at_a_kink() -> None:
     check = check_gradient(network, COSTS["squared_error"], x, y, gradient)
     assert check.passed
     assert check.skipped == 2  # the biases of layer 1
+    nothing = check_gradient(network, COSTS["squared_error"], x, y, gradient, [4, 5])
+    assert nothing.skipped == 2
+    assert not nothing.passed  # what was not judged has not passed

@@ -8,7 +8,7 @@ import pytest
 from conftest import Command
 
 from data_scripts.idx import read_split
-from mnist_nn import COSTS, Examples, evaluate, forward, load_checkpoint
+from mnist_nn import COSTS, Examples, evaluate, forward, load_checkpoint, save_checkpoint
 from mnist_nn.dataset import classify, columns
 
 
@@ -160,3 +160,17 @@ def test_a_reader_that_closes_the_pipe_causes_no_error(run: Path) -> None:
     script = Path(sysconfig.get_path("scripts")) / "nn"
     done = subprocess.run(f"{script} evaluate {run} | true", shell=True, capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_an_infinite_cost_is_null_in_json(nn: Command) -> None:
+    Path("huge.yaml").write_text(
+        "dtype: float32\n"
+        "data: {source: inline, inputs: [[1.0]], targets: [[0.0]]}\n"
+        "network: {sizes: [1, 1], output: identity, init: {w: {1: [[1.0e+15]]}, b: {1: [0.0]}}}\n"
+        "training: {epochs: 1, learning_rate: 1.0e-10}\n"
+    )
+    assert nn("train", "huge.yaml", "--run-dir", "run").code == 0
+    loaded = load_checkpoint(Path("run/checkpoints/last.safetensors"))
+    loaded.network.parameters[:] = 1e30
+    save_checkpoint(Path("huge.safetensors"), loaded.config, loaded.state)
+    assert json.loads(nn("evaluate", "huge.safetensors", "--json").out)["cost"] is None

@@ -175,7 +175,7 @@ def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
     interrupted(nn, small, monkeypatch)
     state = load_checkpoint(Path("cut/checkpoints/last.safetensors")).state
     assert (state.epoch, state.step) == (1, 10)
-    assert nn("train", "--resume", "cut").code == 0
+    assert nn("train", "--resume", "cut/checkpoints/last.safetensors").code == 0
     assert fingerprint_of(Path("cut")) == fingerprint_of(Path("whole"))
     assert metrics_without_seconds(Path("cut")) == metrics_without_seconds(Path("whole"))
     whole, cut = (load_checkpoint(Path(name, "checkpoints/best.safetensors")) for name in ("whole", "cut"))
