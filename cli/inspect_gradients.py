@@ -50,7 +50,9 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
 @click.option("--init", is_flag=True, help="The network before training; RUN may then be a CONFIG as well.")
 @click.option("--check", is_flag=True, help="Compare with central differences, for a sample of the parameters.")
 @click.option("--check-all", is_flag=True, help="The same for every parameter.")
-@click.option("--save", metavar="FILE", help="Write the averaged gradient as safetensors, named as the parameters.")
+@click.option(
+    "--save", metavar="FILE", help="Write the averaged gradient as safetensors: w1, b1, … as in a checkpoint."
+)
 @click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at full precision.")
 def inspect_gradients(

@@ -15,6 +15,7 @@ from .download import download
 from .evaluate import evaluate
 from .inspect_gradients import inspect_gradients
 from .interruption import Interrupted
+from .text import note
 from .train import train
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -106,5 +107,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def fail(message: str, code: int) -> int:
     """Print one `Error:` line, with whatever would break or colour the terminal escaped; returns the code."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    click.echo(f"Error: {line}", err=True)
+    note(f"Error: {line}")
     return code

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 def recipe_names() -> list[str]:
     """The shipped recipes."""
-    return sorted(file.name.removesuffix(".yaml") for file in files("nn_configs").iterdir() if _is_yaml(file.name))
+    names = (file.name for file in files("nn_configs").iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
@@ -38,7 +39,3 @@ def recipe_name(config: str) -> str:
         return Path(str(RunDirectory.open(Path(config).parent).description()["recipe"])).name
     except (RunError, KeyError):
         return Path(config).stem
-
-
-def _is_yaml(name: str) -> bool:
-    return name.endswith(".yaml")

@@ -68,15 +68,15 @@ def backprop(
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
     dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db
 
+    if cost.dC_dz is None:
+        cost.dC_da(a[L], y, dC_da[L])
+        np.multiply(dC_da[L], 1 / m, out=dC_da[L])
     for l in reversed(network.layers):
         network.activation[l].sigma_prime(a[l], da_dz[l])
         if l == L and cost.dC_dz is not None:
             cost.dC_dz(a[L], y, dC_dz[L])
             np.multiply(dC_dz[L], 1 / m, out=dC_dz[L])
         else:
-            if l == L:
-                cost.dC_da(a[L], y, dC_da[L])
-                np.multiply(dC_da[L], 1 / m, out=dC_da[L])
             np.multiply(da_dz[l], dC_da[l], out=dC_dz[l])
         np.matmul(dC_dz[l], a[l - 1].T, out=dC_dw[l])
         np.add.reduce(dC_dz[l], axis=1, keepdims=True, out=dC_db[l])

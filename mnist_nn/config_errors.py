@@ -104,6 +104,7 @@ def _permitted_range(path: Keys) -> str:
 
 
 def quote(value: Any) -> str:
+    """A value as it is shown in a message: in Python's notation, shortened."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits
@@ -112,6 +113,7 @@ def quote(value: Any) -> str:
 
 
 def shorten(text: str) -> str:
+    """At most 60 characters."""
     return text if len(text) <= 60 else text[:57] + "…"
 
 

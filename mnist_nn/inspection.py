@@ -52,10 +52,9 @@ class Derivative:
 
         ∂C_i/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_i/∂a_j        for example i = `example` alone
 
-    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `answer` is what the
-    network takes the example for. `dC_dz` is the product of the last two
-    factors, which stays exact where a cost cancels them (see `Cost`). `mean` is ∂C/∂w_jk over all chosen examples and
-    `per_example` each one's ∂C_i/∂w_jk.
+    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1; y is None below the output layer. `dC_dz` is the product of the
+    last two factors, which stays exact where a cost cancels them (see `Cost`). `answer` is what the network takes the
+    example for. `mean` is ∂C/∂w_jk over all chosen examples and `per_example` each one's ∂C_i/∂w_jk.
     """
 
     layer: int

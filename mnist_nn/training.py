@@ -62,7 +62,10 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class Progress:
-    """Yielded after each slice of batches; with a `result` where that completed an epoch."""
+    """Yielded after each slice of batches; with a `result` where that completed an epoch.
+
+    `epoch` counts the epochs completed, `step` the steps done since.
+    """
 
     epoch: int
     step: int
@@ -100,7 +103,8 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
     """Train from `state` (changed in place) to the last epoch, or to early stopping.
 
     `state` is whole at every yield: saved there and handed in again, training goes on to the same bits.
-    Raises DivergenceError as soon as a parameter or the cost is NaN or infinite.
+    Raises DivergenceError after the slice of steps that made a parameter NaN or infinite, or the epoch that made
+    a cost so.
     """
     loop = _Loop(config, state.network, training)
     sample = _fixed_sample(config.seed, training)
@@ -175,7 +179,6 @@ def _fixed_sample(seed: int, training: Examples) -> Examples:
     return training[np.sort(rows)]
 
 
-@np.errstate(all="ignore")
 def _measure(
     config: Config,
     state: TrainingState,

@@ -8,6 +8,7 @@ import pytest
 from conftest import Command
 
 from data_scripts.idx import read_split
+from data_scripts.synthetic import COUNTS
 from mnist_nn import COSTS, Examples, evaluate, forward, load_checkpoint, save_checkpoint
 from mnist_nn.dataset import classify, columns
 
@@ -174,3 +175,32 @@ def test_an_infinite_cost_is_null_in_json(nn: Command) -> None:
     loaded.network.parameters[:] = 1e30
     save_checkpoint(Path("huge.safetensors"), loaded.config, loaded.state)
     assert json.loads(nn("evaluate", "huge.safetensors", "--json").out)["cost"] is None
+
+
+def test_the_cost_is_the_one_that_the_network_was_trained_with(nn: Command, small: Path, digits: Path) -> None:
+    nn("train", small, "--run-dir", "run", "--set", "cost=cross_entropy", "--quiet")
+    images, labels = read_split(digits, "test")
+    network = load_checkpoint(Path("run/checkpoints/best.safetensors")).network.astype(np.float64)
+    a, y = forward(network, images.reshape(100, -1).T / 255).a[2], np.eye(10)[labels].T
+    expected = -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=0).mean()
+    assert json.loads(nn("evaluate", "run", "--json").out)["cost"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_text_shows_precision_recall_and_support_in_their_columns(nn: Command, run: Path) -> None:
+    def percent(ratio: float | None) -> str:
+        return "–" if ratio is None else f"{100 * ratio:.2f}%"
+
+    figures = json.loads(nn("evaluate", run, "--json").out)["digits"]
+    lines = nn("evaluate", run).out.splitlines()
+    assert any(digit["precision"] != digit["recall"] for digit in figures)
+    for digit in figures:
+        expected = [percent(digit["precision"]), percent(digit["recall"]), str(digit["support"])]
+        assert [str(digit["digit"]), *expected] in [line.split() for line in lines]
+
+
+def test_another_source_does_not_inherit_the_directory_of_the_first(
+    nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COUNTS, "test", 40)
+    assert json.loads(nn("evaluate", run, "--data-source", "synthetic", "--json").out)["examples"] == 40
+    assert list(Path("data").glob("digits-*/test-images-idx3-ubyte.gz"))  # in NN_DATA_DIR, not beside the run's digits

@@ -239,10 +239,18 @@ def test_save_never_writes_over_a_file(nn: Command, run: Path) -> None:
     assert checkpoint.read_bytes() == before
 
 
-def test_misread_examples_are_named(nn: Command, run: Path) -> None:
-    document = inspect(nn, run, "--weight", "2,0,0")
-    assert nn("inspect-gradients", run).out.splitlines()[2].startswith("misread: ")
-    assert document["weight"]["example"] == 0
+def test_misread_examples_are_named_with_their_label_and_answer(nn: Command, run: Path, digits: Path) -> None:
+    from data_scripts.idx import read_split
+
+    images, labels = (part[-50:] for part in read_split(digits, "train"))  # the validation split
+    network = load_checkpoint(run / "checkpoints/best.safetensors").network.astype(np.float64)
+    answers = forward(network, images.reshape(50, -1).T / 255).a[2].argmax(axis=0)
+    wrong = [f"{i} ({labels[i]} as {answers[i]})" for i in np.flatnonzero(answers != labels)]
+    assert len(wrong) > 4
+    shown = nn("inspect-gradients", run).out.splitlines()[2]
+    assert shown == f"misread: {', '.join(wrong[:4])} and {len(wrong) - 4} more"
+    about = nn("inspect-gradients", run, "--weight", "2,0,0", "--example", "7").out
+    assert f"example 7, label {labels[7]}, answer {answers[7]}:" in about
 
 
 def test_a_recipe_is_no_run(nn: Command) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Command
 
@@ -359,6 +360,18 @@ def test_resuming_on_other_data_is_refused(
     outcome = nn("train", "--resume", "cut", "--data-dir", other)
     assert outcome.code == 1
     assert "cut: was trained on other data" in outcome.error
+
+
+def test_resuming_on_other_labels_is_refused(
+    nn: Command, small: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data_scripts.idx import read_split, write_idx
+
+    interrupted(nn, small, monkeypatch)
+    other = tmp_path / "other"
+    shutil.copytree(digits, other)
+    write_idx(other / "train-labels-idx1-ubyte", np.roll(read_split(digits, "train")[1], 1))
+    assert "cut: was trained on other data" in nn("train", "--resume", "cut", "--data-dir", other).error
 
 
 def test_resume_takes_no_other_configuration(nn: Command, small: Path) -> None:
