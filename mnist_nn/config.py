@@ -118,6 +118,7 @@ class TrainingConfig(Section):
         Discriminator(_plain_or_mapping),
     ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
     early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
+    gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
 
 
 class Config(Section):

@@ -2,6 +2,7 @@
 
 config.yaml                    complete; training from it repeats the run
 metrics.csv                    one row per epoch
+gradients.csv                  one row per epoch, from 0, and layer; where training.gradient_norms asks for it
 checkpoints/last.safetensors   the state at the last save
 checkpoints/best.safetensors   the state after the best epoch so far
 run.json                       status, versions, machine, data digests, final figures, fingerprint
@@ -13,7 +14,7 @@ import io
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,19 +25,69 @@ from data_scripts.files import append_durably, write_atomically
 
 from .checkpoint import fingerprint, save_checkpoint
 from .config import Config
-from .config_file import MAX_BYTES
+from .config_file import MAX_BYTES, read_config
 from .config_writer import to_yaml
 from .errors import DivergenceError, RunError
-from .training import EpochResult, Progress, TrainingState
+from .training import EpochResult, GradientNorms, Progress, TrainingState
 
 Status = Literal["running", "interrupted", "finished", "diverged"]
 CheckpointName = Literal["best", "last"]
-COLUMNS = [field.name for field in fields(EpochResult)]  # of metrics.csv
+Row = dict[str, str]
 
 
 def now() -> str:
     """The time of day in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True)
+class EpochTable:
+    """A CSV file that grows by epochs, in order: as many rows for each, which begin with its number."""
+
+    file: Path
+    columns: Sequence[str]
+    first_epoch: int
+    rows_per_epoch: int = 1
+
+    def read(self) -> list[Row]:
+        """Its rows, without those of a last epoch that was cut off. Raises OSError, ValueError or csv.Error."""
+        content = self.file.read_text(encoding="utf-8")
+        whole = content[: content.rfind("\n") + 1]
+        rows = list(csv.DictReader(io.StringIO(whole), strict=True))
+        uneven = any(set(row) != set(self.columns) or None in row.values() for row in rows)
+        if uneven or whole.partition("\n")[0] != ",".join(self.columns):
+            raise ValueError(f"its columns are not {','.join(self.columns)}")
+        if any(row["epoch"] != str(self.first_epoch + i // self.rows_per_epoch) for i, row in enumerate(rows)):
+            raise ValueError(f"its epochs do not count from {self.first_epoch}")
+        return rows[: len(rows) - len(rows) % self.rows_per_epoch]
+
+    def write(self, rows: list[Row]) -> None:
+        """The file anew, with these rows."""
+        write_atomically(self.file, f"{','.join(self.columns)}\n{self._as_csv(rows)}".encode())
+
+    def append(self, rows: list[Row]) -> None:
+        """The rows of one more epoch."""
+        append_durably(self.file, self._as_csv(rows).encode())
+
+    def go_on_after(self, epoch: int, rows: list[Row]) -> None:
+        """Keep those of `rows` that belong to epochs up to this one. Raises RunError where some are missing."""
+        count = (epoch + 1 - self.first_epoch) * self.rows_per_epoch
+        if len(rows) < count:
+            raise RunError(f"{self.file}: lacks epochs that the last checkpoint has behind it")
+        self.write(rows[:count])
+
+    @contextlib.contextmanager
+    def damage_named(self) -> Iterator[None]:
+        """What is wrong with the content becomes a RunError that names the file."""
+        try:
+            yield
+        except (OSError, ValueError, csv.Error) as error:
+            raise RunError(f"{self.file}: is damaged, or cannot be read: {error}") from None
+
+    def _as_csv(self, rows: list[Row]) -> str:
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows)
+        return text.getvalue()
 
 
 @dataclass(frozen=True)
@@ -52,6 +103,10 @@ class RunDirectory:
     @property
     def metrics_file(self) -> Path:
         return self.path / "metrics.csv"
+
+    @property
+    def gradients_file(self) -> Path:
+        return self.path / "gradients.csv"
 
     @property
     def description_file(self) -> Path:
@@ -92,7 +147,7 @@ class RunDirectory:
                     "back; put so many examples into IDX files (data.source: idx)"
                 )
             write_atomically(run.config_file, resolved)
-            run._write_metrics([])
+            run._metrics_table.write([])
             save_checkpoint(run.checkpoint("last"), config, state)
             run.describe({**description, "started": now(), "status": "running"})
         except BaseException:
@@ -137,43 +192,58 @@ class RunDirectory:
             }
         )
 
-    def metrics(self) -> list[dict[str, str]]:
+    def metrics(self) -> list[Row]:
         """The rows of metrics.csv, without a last one that was cut off. Raises RunError where it is damaged."""
-        try:
-            content = self.metrics_file.read_text(encoding="utf-8")
-            whole = content[: content.rfind("\n") + 1]
-            rows = list(csv.DictReader(io.StringIO(whole), strict=True))
-            if whole.partition("\n")[0] != ",".join(COLUMNS) or any(set(row) != set(COLUMNS) for row in rows):
-                raise ValueError(f"its columns are not {','.join(COLUMNS)}")
-            if [row["epoch"] for row in rows] != [str(1 + i) for i in range(len(rows))]:
-                raise ValueError("its epochs do not count from 1")
+        table = self._metrics_table
+        with table.damage_named():
+            rows = table.read()
             for row in rows:
                 _numbers(row)
-        except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{self.metrics_file}: is damaged, or cannot be read: {error}") from None
         return rows
 
-    def _write_metrics(self, rows: list[dict[str, str]]) -> None:
-        write_atomically(self.metrics_file, f"{','.join(COLUMNS)}\n{_as_csv(rows)}".encode())
+    def gradient_norms(self) -> list[GradientNorms]:
+        """What gradients.csv says, without a last epoch that was cut off; nothing where there is no such file.
 
-    def _append_metrics(self, row: dict[str, str]) -> None:
-        append_durably(self.metrics_file, _as_csv([row]).encode())
+        Raises RunError where it is damaged.
+        """
+        if not self.gradients_file.exists():
+            return []
+        table = self._gradients_table(read_config(self.config_file))
+        L = table.rows_per_epoch
+        with table.damage_named():
+            rows = table.read()
+            return [_norms(rows[start : start + L]) for start in range(0, len(rows), L)]
+
+    @property
+    def _metrics_table(self) -> EpochTable:
+        return EpochTable(self.metrics_file, [field.name for field in fields(EpochResult)], first_epoch=1)
+
+    def _gradients_table(self, config: Config) -> EpochTable:
+        return EpochTable(
+            self.gradients_file,
+            ["epoch", "layer", "dC_dw_norm", "dC_db_norm"],
+            first_epoch=0,
+            rows_per_epoch=len(config.network.sizes) - 1,
+        )
 
     def record(self, config: Config, state: TrainingState, progress: Iterable[Progress]) -> Iterator[Progress]:
         """Pass training's reports on, having written what each completed epoch brought.
 
-        Metrics come before checkpoints: rows of epochs that the last checkpoint does not know are dropped when
-        the run is continued.
+        Metrics and gradient norms come before checkpoints: rows of epochs that the last checkpoint does not know
+        are dropped when the run is continued.
         """
-        rows = [row for row in self.metrics() if int(row["epoch"]) <= state.epoch]
-        if len(rows) < state.epoch:
-            raise RunError(f"{self.metrics_file}: lacks epochs that the last checkpoint has behind it")
-        self._write_metrics(rows)
+        metrics, gradients = self._metrics_table, self._gradients_table(config)
+        metrics.go_on_after(state.epoch, self.metrics())
+        if config.training.gradient_norms:
+            told = state.epoch if state.epoch or state.step else -1  # before the first step epoch 0 is yet to come
+            gradients.go_on_after(told, [row for norms in self.gradient_norms() for row in _gradient_rows(norms)])
         self.describe({**self.description(), "status": "running", "updated": now()})
         try:
             for report in progress:
+                if report.gradient_norms:
+                    gradients.append(_gradient_rows(report.gradient_norms))
                 if report.result:
-                    self._append_metrics(_row(report.result))
+                    metrics.append([_row(report.result)])
                     if report.is_best:
                         save_checkpoint(self.checkpoint("best"), config, state)
                     save_checkpoint(self.checkpoint("last"), config, state)
@@ -189,21 +259,33 @@ class RunDirectory:
         self.set_status("interrupted", state)
 
 
-def _row(result: EpochResult) -> dict[str, str]:
+def _row(result: EpochResult) -> Row:
     """Costs and rates in full, as the shortest digits that read back the same; seconds to the millisecond."""
     row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
     return {**row, "seconds": f"{result.seconds:.3f}"}
 
 
-def _numbers(row: dict[str, str]) -> dict[str, float | None]:
+def _numbers(row: Row) -> dict[str, float | None]:
     """The same as numbers. Raises ValueError where one is none."""
     return {name: json.loads(value) if value else None for name, value in row.items()}
 
 
-def _as_csv(rows: list[dict[str, str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def _gradient_rows(norms: GradientNorms) -> list[Row]:
+    return [
+        {"epoch": str(norms.epoch), "layer": str(l), "dC_dw_norm": repr(dC_dw), "dC_db_norm": repr(norms.dC_db[l])}
+        for l, dC_dw in norms.dC_dw.items()
+    ]
+
+
+def _norms(rows: list[Row]) -> GradientNorms:
+    """What the rows of one epoch say. Raises ValueError where these are not its layers, or not numbers."""
+    if [row["layer"] for row in rows] != [str(1 + i) for i in range(len(rows))]:
+        raise ValueError("its layers do not count from 1")
+    return GradientNorms(
+        int(rows[0]["epoch"]),
+        dC_dw={l: float(row["dC_dw_norm"]) for l, row in enumerate(rows, 1)},
+        dC_db={l: float(row["dC_db_norm"]) for l, row in enumerate(rows, 1)},
+    )
 
 
 def new_run_path(root: Path, recipe: str) -> Path:

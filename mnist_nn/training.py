@@ -10,7 +10,7 @@ from . import schedule
 from .backprop import BackwardPass, Gradient, backprop
 from .config import Config, InitialValues, TrainingConfig
 from .cost import COSTS
-from .dataset import Batch, Examples, Labels
+from .dataset import Batch, Examples, Labels, columns
 from .errors import DivergenceError
 from .evaluation import evaluate
 from .initialization import initialize
@@ -19,6 +19,7 @@ from .randomness import stream
 from .sgd import SGD
 
 TRAIN_SAMPLE = 10_000  # training images on which an epoch's train figures are measured
+GRADIENT_SAMPLE = 1_000  # and the first of them, for its gradient norms
 SLICE_FLOPS = 2e9  # about as much arithmetic between two reports
 SLICE_STEPS = 100  # and at most so many steps
 
@@ -48,6 +49,18 @@ class EpochResult:
         return self.validation_accuracy, -self.validation_cost
 
 
+@dataclass(frozen=True)
+class GradientNorms:
+    """‖∂C/∂w^(l)‖ and ‖∂C/∂b^(l)‖ of each layer l = 1..L after an epoch; epoch 0 is the untrained network.
+
+    Euclidean, of the gradient averaged over the examples, without the L2 term; infinite or NaN where that is.
+    """
+
+    epoch: int
+    dC_dw: dict[int, float]
+    dC_db: dict[int, float]
+
+
 @dataclass
 class TrainingState:
     """All that training changes: with the configuration and the data it decides every later step."""
@@ -64,7 +77,8 @@ class TrainingState:
 class Progress:
     """Yielded after each slice of batches; with a `result` where that completed an epoch.
 
-    `epoch` counts the epochs completed, `step` the steps done since.
+    `epoch` counts the epochs completed, `step` the steps done since. Where the configuration asks for
+    `gradient_norms`, they come with each result, and once more before the first step.
     """
 
     epoch: int
@@ -72,6 +86,7 @@ class Progress:
     steps_per_epoch: int
     result: EpochResult | None = None
     is_best: bool = False
+    gradient_norms: GradientNorms | None = None
 
 
 @np.errstate(over="ignore")  # a value beyond the precision becomes infinite, which training reports
@@ -109,6 +124,8 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
     loop = _Loop(config, state.network, training)
     sample = _fixed_sample(config.seed, training)
     settings = config.training
+    if settings.gradient_norms and state.epoch == state.step == 0:
+        yield Progress(0, 0, loop.steps_per_epoch, gradient_norms=_gradient_norms(config, state, sample))
     while not is_finished(settings, state):
         learning_rate = schedule.learning_rate(state.epoch, settings)
         order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
@@ -127,7 +144,8 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
         if is_best:
             state.best = result
         state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
-        yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best)
+        norms = _gradient_norms(config, state, sample) if settings.gradient_norms else None
+        yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best, norms)
 
 
 def is_finished(settings: TrainingConfig, state: TrainingState) -> bool:
@@ -201,6 +219,18 @@ def _measure(
         validation_cost=on_validation.cost if on_validation else None,
         validation_accuracy=on_validation.accuracy if on_validation else None,
         seconds=state.seconds,
+    )
+
+
+@np.errstate(all="ignore")  # what is infinite shows in the norms
+def _gradient_norms(config: Config, state: TrainingState, sample: Examples) -> GradientNorms:
+    network = state.network.astype(np.float64)
+    x, y = columns(sample[:GRADIENT_SAMPLE], np.float64)
+    gradient = backprop(network, COSTS[config.cost], forward(network, x), y).gradient
+    return GradientNorms(
+        state.epoch,
+        dC_dw={l: float(np.linalg.norm(gradient.dC_dw[l])) for l in network.layers},
+        dC_db={l: float(np.linalg.norm(gradient.dC_db[l])) for l in network.layers},
     )
 
 

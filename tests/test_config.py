@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from conftest import Command
 
 from mnist_nn import Config, read_config
 from mnist_nn.config_file import MAX_BYTES, parse_config
@@ -60,6 +61,18 @@ def test_a_step_schedule_and_initial_values_are_given_as_mappings() -> None:
     assert parse_config(to_yaml(config), "again") == config
 
 
+def test_gradient_norms_are_off_unless_asked_for_and_printed_with_what_they_are(nn: Command) -> None:
+    assert not parse_config("training: {epochs: 3}", "x").training.gradient_norms
+    for recipe, overrides, value in (
+        ("nielsen", [], "false"),
+        ("chain", ["--set", "training.gradient_norms=true"], "true"),
+    ):
+        (line,) = [line for line in nn("config", recipe, *overrides).out.splitlines() if "gradient_norms" in line]
+        key, comment = line.split("#")
+        assert key.strip() == f"gradient_norms: {value}"
+        assert comment.strip() == "record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch"
+
+
 BAD = [
     ("seed: 0\ntraining:\n  learning_rat: 1.0\n", "my.yaml:3: training.learning_rat: unknown key; did you mean learning_rate?"),
     ("sed: 0", "my.yaml:1: sed: unknown key; did you mean seed?"),
@@ -69,6 +82,7 @@ BAD = [
     ("training:\n  epochs: 0", "my.yaml:2: training.epochs: 0: must be ≥ 1 and ≤ 1000000"),
     ("training: {epochs: '3'}", "my.yaml:1: training.epochs: '3': must be a valid integer, ≥ 1 and ≤ 1000000"),
     ("training: {momentum: 1.0}", "my.yaml:1: training.momentum: 1.0: must be ≥ 0 and < 1"),
+    ("training: {gradient_norms: yes}", "my.yaml:1: training.gradient_norms: 'yes': must be a valid boolean"),
     ("training: {learning_rate: .nan}", "my.yaml:1: training.learning_rate: nan: must be a finite number, > 0"),
     ("training: {learning_rate: .inf}", "my.yaml:1: training.learning_rate: inf: must be a finite number, > 0"),
     ("seed: true", "my.yaml:1: seed: True: must be a valid integer"),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from conftest import Command
 
-from mnist_nn import load_checkpoint, save_checkpoint
-from mnist_nn.training import Progress
+from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
+from mnist_nn.errors import RunError
+from mnist_nn.run_directory import RunDirectory
+from mnist_nn.training import GradientNorms, Progress
 
 
 def only_run(root: Path) -> Path:
@@ -152,21 +155,23 @@ def test_a_signal_saves_the_state_and_sets_the_exit_code(
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch >= 2
 
 
-def interrupted(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train into the directory `cut`, with a Ctrl-C after step 10 of the second epoch."""
+def interrupted(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch, *options: str, at: tuple[int, int] = (1, 10)
+) -> None:
+    """Train into the directory `cut`, with a Ctrl-C after so many epochs and steps of the next one."""
     from nn_cli.progress import TrainingDisplay
 
     show = TrainingDisplay.show
 
     def interrupting_show(self: TrainingDisplay, report: Progress) -> None:
         show(self, report)
-        if (report.epoch, report.step) == (1, 10):
+        if (report.epoch, report.step) == at:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         patch.setattr("mnist_nn.training.SLICE_STEPS", 5)
         patch.setattr(TrainingDisplay, "show", interrupting_show)
-        assert nn("train", small, "--run-dir", "cut").code == 130
+        assert nn("train", small, "--run-dir", "cut", *options).code == 130
 
 
 def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
@@ -223,6 +228,141 @@ def test_a_run_killed_between_metrics_and_checkpoint_resumes_to_the_same_bits(nn
         assert whole.network.parameters.tobytes() == killed.network.parameters.tobytes()
         assert whole.state.velocity.tobytes() == killed.state.velocity.tobytes()
     assert json.loads(Path("killed/run.json").read_text())["status"] == "finished"
+
+
+NORMS = ["--set", "training.gradient_norms=true"]
+
+
+def test_gradient_norms_are_recorded_for_every_epoch_and_layer_and_read_back_as_they_were(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nn_cli.progress import TrainingDisplay
+
+    told: list[GradientNorms] = []
+    monkeypatch.setattr(TrainingDisplay, "show", lambda _, report: told.extend(filter(None, [report.gradient_norms])))
+    nn("train", small, "--run-dir", "run", *NORMS)
+    header, *rows = Path("run/gradients.csv").read_text().splitlines()
+    assert header == "epoch,layer,dC_dw_norm,dC_db_norm"
+    assert [row.split(",")[:2] for row in rows] == [[str(epoch), str(l)] for epoch in range(4) for l in (1, 2)]
+    assert RunDirectory(Path("run")).gradient_norms() == told
+    assert told[0].epoch == 0
+    assert float(rows[1].split(",")[2]) == told[0].dC_dw[2] > 0
+    assert float(rows[6].split(",")[3]) == told[3].dC_db[1] > 0
+
+
+def test_without_the_key_there_is_no_file_of_gradient_norms_and_the_fingerprint_is_the_same(
+    nn: Command, small: Path
+) -> None:
+    nn("train", small, "--run-dir", "with", *NORMS)
+    nn("train", small, "--run-dir", "without")
+    assert not Path("without/gradients.csv").exists()
+    assert RunDirectory(Path("without")).gradient_norms() == []
+    assert fingerprint_of(Path("with")) == fingerprint_of(Path("without"))
+    assert metrics_without_seconds(Path("with")) == metrics_without_seconds(Path("without"))
+
+
+@pytest.mark.parametrize("at", [(0, 0), (0, 10), (1, 0), (1, 10)])
+def test_an_interrupted_run_ends_with_the_gradient_norms_of_one_never_interrupted(
+    at: tuple[int, int], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nn("train", small, "--run-dir", "whole", *NORMS)
+    interrupted(nn, small, monkeypatch, *NORMS, at=at)
+    assert [norms.epoch for norms in RunDirectory(Path("cut")).gradient_norms()] == list(range(at[0] + 1))
+    assert nn("train", "--resume", "cut").code == 0
+    assert Path("cut/gradients.csv").read_bytes() == Path("whole/gradients.csv").read_bytes()
+
+
+@pytest.mark.parametrize("number", range(1 + 2 * 3))  # the norms of epoch 0; after each epoch norms and metrics
+@pytest.mark.parametrize("missing", [0, 1, 60])  # nothing; the end of the line; that line and some of the one before
+def test_a_run_that_ends_within_or_after_an_append_resumes_to_the_same_gradient_norms(
+    number: int, missing: int, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data_scripts.files import append_durably
+
+    before = iter(range(number))
+
+    def append(path: Path, content: bytes) -> None:
+        if next(before, None) is not None:
+            append_durably(path, content)
+        else:
+            append_durably(path, content[: len(content) - missing])
+            raise OSError(28, "No space left on device", str(path))
+
+    nn("train", small, "--run-dir", "whole", *NORMS)
+    with monkeypatch.context() as patch:
+        patch.setattr("mnist_nn.run_directory.append_durably", append)
+        assert nn("train", small, "--run-dir", "cut", *NORMS).code == 1
+    assert all(list(norms.dC_dw) == [1, 2] for norms in RunDirectory(Path("cut")).gradient_norms())
+    assert nn("train", "--resume", "cut").code == 0
+    assert Path("cut/gradients.csv").read_bytes() == Path("whole/gradients.csv").read_bytes()
+    assert metrics_without_seconds(Path("cut")) == metrics_without_seconds(Path("whole"))
+
+
+DAMAGE = [
+    (lambda text: text.replace("layer", "l"), "its columns are not epoch,layer,dC_dw_norm,dC_db_norm"),
+    (lambda text: text.replace("\n1,1,", "\n1,1,7,"), "its columns are not"),
+    (lambda text: re.sub(r"\n0,1,.*", "\n0,1,7", text), "its columns are not"),
+    (lambda _: "", "its columns are not"),
+    (lambda text: re.sub(r"\n0,.*", "", text), "its epochs do not count from 0"),
+    (lambda text: re.sub(r"\n0,2,.*", "", text), "its epochs do not count from 0"),
+    (lambda text: text.replace("\n1,1,", "\n1,3,"), "its layers do not count from 1"),
+    (lambda text: text.replace("\n1,1,0.", "\n1,1,x"), "could not convert string to float: 'x"),
+    (lambda text: re.sub(r"\n1,1,[^,]*", "\n1,1,", text), "could not convert string to float: ''"),
+    (lambda text: text.replace("\n1,1,", '\n1,1,"'), "unexpected end of data"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGE)
+def test_damaged_gradient_norms_are_refused_in_one_line(
+    damage: Callable[[str], str], reason: str, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(nn, small, monkeypatch, *NORMS)
+    file = Path("cut/gradients.csv")
+    file.write_text(damage(file.read_text()))
+    with pytest.raises(RunError) as refused:
+        RunDirectory(Path("cut")).gradient_norms()
+    assert str(refused.value).startswith(f"cut/gradients.csv: is damaged, or cannot be read: {reason}")
+    assert nn("train", "--resume", "cut").error == f"Error: {refused.value}"
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda file: file.write_text(file.read_text().split("\n1,")[0] + "\n")]
+)
+def test_gradient_norms_that_are_missing_are_missed_on_resume(
+    damage: Callable[[Path], None], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(nn, small, monkeypatch, *NORMS)
+    damage(Path("cut/gradients.csv"))
+    error = nn("train", "--resume", "cut").error
+    assert error == "Error: cut/gradients.csv: lacks epochs that the last checkpoint has behind it"
+
+
+def test_norms_that_are_infinite_or_no_numbers_are_written_and_read_as_they_are() -> None:
+    config = Config.model_validate({"network": {"sizes": [1, 1]}, "training": {"gradient_norms": True}})
+    state = initial_state(config)
+    run = RunDirectory.create(Path("run"), config, state, {})
+    list(run.record(config, state, [Progress(0, 0, 1, gradient_norms=GradientNorms(0, {1: np.inf}, {1: np.nan}))]))
+    assert Path("run/gradients.csv").read_text().splitlines()[1] == "0,1,inf,nan"
+    (norms,) = run.gradient_norms()
+    assert norms.dC_dw[1] == np.inf
+    assert np.isnan(norms.dC_db[1])
+
+
+def test_a_run_from_before_there_were_gradient_norms_can_be_resumed(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nn("train", small, "--run-dir", "whole")
+    interrupted(nn, small, monkeypatch)
+    config_file, last = Path("cut/config.yaml"), Path("cut/checkpoints/last.safetensors")
+    config_file.write_text(re.sub(r"\n *gradient_norms: false.*", "", config_file.read_text()))
+    checkpoint = load_checkpoint(last)
+    with monkeypatch.context() as patch:
+        old = checkpoint.config.model_dump_json(exclude={"training": {"gradient_norms"}})
+        patch.setattr(Config, "model_dump_json", lambda _: old)
+        save_checkpoint(last, checkpoint.config, checkpoint.state)
+    assert b"gradient_norms" not in last.read_bytes() + config_file.read_bytes()
+    assert nn("train", "--resume", "cut").code == 0
+    assert fingerprint_of(Path("cut")) == fingerprint_of(Path("whole"))
 
 
 def test_best_holds_the_parameters_of_the_best_epoch(nn: Command, small: Path) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from data_scripts.idx import read_split
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
 from mnist_nn.errors import DivergenceError
 from mnist_nn.randomness import stream
-from mnist_nn.training import Progress, TrainingState
+from mnist_nn.training import GradientNorms, Progress, TrainingState
 
 
 @pytest.fixture
@@ -45,7 +46,91 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(examples: Exa
     assert fingerprint(first.network) != fingerprint(other.network)
 
 
-@pytest.mark.parametrize("changes", [{}, {"momentum": 0.9, "l2": 0.001, "schedule": "cosine"}])
+def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked_for(examples: Examples) -> None:
+    without, reports = run(settings(momentum=0.9), examples)
+    recorded, others = run(settings(momentum=0.9, gradient_norms=True), examples)
+    assert fingerprint(without.network) == fingerprint(recorded.network)
+    assert without.velocity.tobytes() == recorded.velocity.tobytes()
+    assert not any(report.gradient_norms for report in reports)
+    assert len(others) == len(reports) + 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_norms_are_what_plain_numpy_gets_from_the_first_1000_examples_of_the_sample(
+    dtype: str, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_nn.training.TRAIN_SAMPLE", 1100)
+    config = Config.model_validate(
+        {
+            "seed": 4,
+            "dtype": dtype,
+            "network": {"sizes": [3, 4, 2], "activation": "tanh"},
+            "training": {"epochs": 2, "learning_rate": 0.5, "l2": 0.1, "gradient_norms": True},
+        }
+    )
+    examples = Examples(random.normal(size=(1200, 3)), random.random((1200, 2)))
+    rows = np.sort(stream(4, "sample").choice(1200, 1100, replace=False))[:1000]
+    x, y = examples.inputs[rows].T, examples.targets[rows].T
+    state = initial_state(config)
+    untrained = state.network.parameters.copy()
+    told = []
+    for report in train(config, state, *examples.split(0)):
+        if report.gradient_norms is None:
+            continue
+        told.append(report.gradient_norms.epoch)
+        assert report.epoch == report.gradient_norms.epoch
+        assert (
+            (report.result is None)
+            == (report.epoch == 0)
+            == (state.network.parameters.tobytes() == untrained.tobytes())
+        )
+        w1, b1, w2, b2 = (part.astype(float) for l in (1, 2) for part in (state.network.w[l], state.network.b[l]))
+        a1 = np.tanh(w1 @ x + b1)
+        a2 = 1 / (1 + np.exp(-(w2 @ a1 + b2)))
+        delta2 = 2 * (a2 - y) * a2 * (1 - a2)
+        delta1 = (1 - a1**2) * (w2.T @ delta2)
+        for l, delta, a in ((1, delta1, x), (2, delta2, a1)):
+            dC_dw, dC_db = delta @ a.T / 1000, delta.mean(axis=1)
+            assert report.gradient_norms.dC_dw[l] == pytest.approx(np.sqrt((dC_dw**2).sum()), rel=1e-12)
+            assert report.gradient_norms.dC_db[l] == pytest.approx(np.sqrt((dC_db**2).sum()), rel=1e-12)
+    assert told == [0, 1, 2]
+
+
+def test_the_seconds_of_an_epoch_are_without_its_gradient_norms(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def take_a_minute(_: Config, state: TrainingState, __: Examples) -> GradientNorms:
+        nonlocal now
+        now += 60
+        return GradientNorms(state.epoch, {}, {})
+
+    monkeypatch.setattr("mnist_nn.training._gradient_norms", take_a_minute)
+    monkeypatch.setattr("mnist_nn.training.time", SimpleNamespace(perf_counter=lambda: now))
+    _, reports = run(settings(gradient_norms=True), examples)
+    assert now == 4 * 60
+    assert [report.result.seconds for report in reports if report.result] == [0, 0, 0]
+
+
+def test_a_gradient_beyond_all_numbers_has_an_infinite_norm_and_training_says_that_it_diverged() -> None:
+    config = Config.model_validate(
+        {
+            "dtype": "float64",
+            "network": {"sizes": [1, 1], "output": "identity", "init": {"w": {1: [[1.0]]}, "b": {1: [0.0]}}},
+            "training": {"epochs": 1, "gradient_norms": True},
+        }
+    )
+    examples = Examples(np.array([[1e200]]), np.array([[0.0]]))
+    progress = train(config, initial_state(config), *examples.split(0))
+    assert next(progress).gradient_norms == GradientNorms(0, {1: np.inf}, {1: np.inf})
+    with pytest.raises(DivergenceError):
+        next(progress)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"gradient_norms": True}, {"momentum": 0.9, "l2": 0.001, "schedule": "cosine"}]
+)
 def test_a_state_copied_at_any_yield_goes_on_to_the_same_bits(
     changes: dict[str, object], examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
