@@ -1,4 +1,4 @@
-"""Backpropagation, held against arithmetic by hand, a loop over examples, nudges of the cost, and PyTorch."""
+"""Backpropagation, held against arithmetic by hand, a loop over examples, and PyTorch."""
 
 import itertools
 import math
@@ -7,12 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mnist_nn import COSTS, SGD, Network, backprop, check_gradient, forward
+from mnist_nn import COSTS, SGD, Network, backprop, forward
 from mnist_nn.activation import ACTIVATIONS
 from mnist_nn.backprop import BackwardPass
 from mnist_nn.cost import Cost
 from mnist_nn.dataset import Batch, Examples
-from mnist_nn.gradient_check import locate, sample_parameters
 from mnist_nn.network import ForwardPass
 
 COMBINATIONS = [
@@ -83,19 +82,6 @@ def test_the_gradient_equals_a_loop_over_examples(
 
 
 @pytest.mark.parametrize(("activation", "output", "cost"), COMBINATIONS)
-def test_the_gradient_equals_central_differences_in_every_parameter(
-    activation: str, output: str, cost: str, random: np.random.Generator
-) -> None:
-    network = small_network(random, activation, output)
-    x, y = batch(random)
-    gradient = backprop(network, COSTS[cost], forward(network, x), y).gradient
-    check = check_gradient(network, COSTS[cost], x, y, gradient)
-    assert check.passed
-    assert check.parameters == network.parameters.size
-    assert check.max_relative_error <= 1e-7
-
-
-@pytest.mark.parametrize(("activation", "output", "cost"), COMBINATIONS)
 def test_the_gradient_equals_pytorchs_autograd(
     activation: str, output: str, cost: str, random: np.random.Generator
 ) -> None:
@@ -147,56 +133,6 @@ def test_the_gradient_of_a_batch_is_the_average_of_its_examples_gradients(random
     np.testing.assert_allclose(of_batch, np.mean(of_each, axis=0), rtol=1e-12, atol=1e-16)
 
 
-@pytest.mark.parametrize("entry", range(3))
-def test_the_checker_fails_a_gradient_that_is_wrong_by_a_tenth_of_a_percent_in_one_entry(
-    entry: int, random: np.random.Generator
-) -> None:
-    network = small_network(random, "sigmoid", "sigmoid")
-    x, y = batch(random)
-    cost = COSTS["squared_error"]
-    gradient = backprop(network, cost, forward(network, x), y).gradient
-    index = int(np.argsort(np.abs(gradient.vector))[[0, 20, -1][entry]])
-    gradient.vector[index] *= 1.001
-    check = check_gradient(network, cost, x, y, gradient)
-    assert not check.passed
-    assert check.worst == locate(network, index)
-
-
-def test_the_checker_fails_a_gradient_that_is_not_a_number(random: np.random.Generator) -> None:
-    network = small_network(random, "sigmoid", "sigmoid")
-    x, y = batch(random)
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    gradient.vector[3] = np.nan
-    assert not check_gradient(network, COSTS["squared_error"], x, y, gradient).passed
-
-
-def test_the_checker_refuses_single_precision() -> None:
-    network = Network([2, 1])
-    x, y = np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32)
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    with pytest.raises(ValueError, match="float64"):
-        check_gradient(network, COSTS["squared_error"], x, y, gradient)
-
-
-def test_the_checker_leaves_the_network_as_it_was(random: np.random.Generator) -> None:
-    network = small_network(random, "relu", "sigmoid")
-    before = network.parameters.copy()
-    x, y = batch(random)
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    check_gradient(network, COSTS["squared_error"], x, y, gradient)
-    np.testing.assert_array_equal(network.parameters, before)
-
-
-def test_a_sample_of_parameters_has_weights_and_biases_of_each_layer_once(random: np.random.Generator) -> None:
-    network = small_network(random, "sigmoid", "sigmoid")
-    sample = sample_parameters(network, random, per_layer=3)
-    places = [locate(network, index) for index in sample]
-    assert len(set(sample)) == len(sample)
-    for l in network.layers:
-        assert sum(layer == l and k is not None for layer, _, k in places) == 3
-        assert sum(layer == l and k is None for layer, _, k in places) == min(3, network.sizes[l])
-
-
 def test_the_parameters_are_one_vector_of_which_w_and_b_are_views() -> None:
     network = Network([3, 2, 1])
     network.parameters[:] = np.arange(network.parameters.size)
@@ -244,51 +180,3 @@ def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 80_000  # the vector of parameters, too, is longer: 95 kB
-
-
-def chain(sizes: list[int], spread: float, random: np.random.Generator, **names: str) -> Network:
-    network = Network(sizes, dtype=np.float64, **names)
-    network.parameters[:] = random.normal(0, spread, network.parameters.size)
-    return network
-
-
-def test_the_checker_catches_a_small_error_where_the_gradient_has_nearly_vanished(random: np.random.Generator) -> None:
-    network = chain([10] * 7 + [2], 0.25, random)
-    x, y = random.random((10, 8)), random.random((2, 8))
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    assert np.abs(gradient.dC_dw[1]).max() < 1e-4 * np.abs(gradient.dC_dw[7]).max()
-    assert check_gradient(network, COSTS["squared_error"], x, y, gradient).passed
-    gradient.dC_dw[1][:] *= 1.001
-    check = check_gradient(network, COSTS["squared_error"], x, y, gradient)
-    assert not check.passed
-    assert check.worst is not None
-    assert check.worst[0] == 1
-
-
-def test_the_checker_passes_a_right_gradient_for_inputs_that_are_large(random: np.random.Generator) -> None:
-    network = chain([3, 4, 2], 0.001, random)
-    x, y = 1000 * random.random((3, 5)), random.random((2, 5))
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    assert check_gradient(network, COSTS["squared_error"], x, y, gradient).passed
-
-
-@pytest.mark.parametrize("z", [-40.0, -18.0, 18.0, 30.0, 40.0])
-def test_the_checker_passes_cross_entropy_for_confident_outputs(z: float) -> None:
-    network = Network([1, 1], dtype=np.float64)
-    network.w[1][:] = z
-    x, y = np.ones((1, 1)), np.zeros((1, 1))
-    gradient = backprop(network, COSTS["cross_entropy"], forward(network, x), y).gradient
-    assert check_gradient(network, COSTS["cross_entropy"], x, y, gradient).passed
-
-
-def test_the_checker_judges_no_derivative_at_a_kink() -> None:
-    network = Network([2, 2, 1], activation="relu", dtype=np.float64)
-    network.w[1][:], network.w[2][:] = 1.0, 1.0
-    x, y = np.zeros((2, 1)), np.ones((1, 1))  # z(1) is exactly 0
-    gradient = backprop(network, COSTS["squared_error"], forward(network, x), y).gradient
-    check = check_gradient(network, COSTS["squared_error"], x, y, gradient)
-    assert check.passed
-    assert check.skipped == 2  # the biases of layer 1
-    nothing = check_gradient(network, COSTS["squared_error"], x, y, gradient, [4, 5])
-    assert nothing.skipped == 2
-    assert not nothing.passed  # what was not judged has not passed
