@@ -3,7 +3,9 @@
 Everything here is computed in float64, from one forward and one backward pass over the chosen examples.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,7 +25,8 @@ class LayerSummary:
 
     `largest` is (j, k, ∂C/∂w_jk) of the entry with the largest size; `saturated` the share of σ′(z) below SATURATED
     (for relu, the inactive); `step_ratio` the length of a plain step η ∂C/∂w, without momentum and L2, relative to that
-    of w (None where w is all 0).
+    of w (None where w is all 0); `dC_dz_rms` the root mean square of ∂C_i/∂z: where it shrinks from layer to layer on
+    the way back, the gradient vanishes.
     """
 
     layer: int
@@ -34,6 +37,7 @@ class LayerSummary:
     mean_sigma_prime: float
     saturated: float
     step_ratio: float | None
+    dC_dz_rms: float
 
 
 @dataclass(frozen=True)
@@ -99,16 +103,42 @@ class Path:
 
 @dataclass(frozen=True)
 class Paths:
-    """∂C_k/∂a of one hidden neuron: Σ_j w_jk σ′(z_j) ∂C_k/∂a_j over the neurons j of the layer above."""
+    """∂C_i/∂a_k of one neuron below the last layer: Σ_j w_jk σ′(z_j) ∂C_i/∂a_j over the neurons j of the layer above.
+
+    `backprop` is what the backward pass says, which computes it for the hidden layers alone.
+    """
 
     layer: int
     neuron: int
     example: int
     terms: list[Path]
+    backprop: float | None
 
     @property
     def sum(self) -> float:
         return sum(term.product for term in self.terms)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor of a derivative that is written out: a_index^(layer) or 1, σ′(z), w (from `index` below), or ∂C/∂a."""
+
+    kind: Literal["a", "1", "da_dz", "w", "dC_da"]
+    layer: int
+    index: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of ∇C_i for example i, written out: `product` is that of the factors, `mean` its average, in ∇C."""
+
+    layer: int
+    j: int
+    k: int | None
+    factors: list[Factor]
+    product: float
+    mean: float
 
 
 class Inspection:
@@ -154,12 +184,22 @@ class Inspection:
             mean_sigma_prime=float(da_dz.mean()),
             saturated=float((da_dz < SATURATED).mean()),
             step_ratio=learning_rate * norm / size if size else None,
+            dC_dz_rms=float(np.sqrt(np.square(self._dC_dz(l)).mean())),
         )
+
+    def largest(self) -> tuple[int, int, int]:
+        """(l, j, k) of the weight with the largest |∂C/∂w_jk^(l)|, averaged over the examples."""
+        dC_dw = self.gradient.dC_dw
+        l = max(self.network.layers, key=lambda l: float(np.abs(dC_dw[l]).max()))
+        return l, *divmod(int(np.abs(dC_dw[l]).argmax()), dC_dw[l].shape[1])
+
+    def strongest(self, layer: int, j: int, k: int | None) -> int:
+        """Which of the examples has the largest |∂C_i/∂w_jk^(layer)|, or |∂C_i/∂b_j^(layer)| with k None."""
+        return int(np.abs(self._per_example(layer, j, k)).argmax())
 
     def derivative(self, layer: int, j: int, k: int | None, shown: int) -> Derivative:
         """∂C/∂w_jk^(layer), or ∂C/∂b_j^(layer) with k None, taken apart for the `shown`-th of the examples."""
         z, a, y = self.passed.z, self.passed.a, self.y
-        incoming = a[layer - 1][k] if k is not None else np.ones(self.m)
         is_output = layer == self.network.L
         value = self.network.w[layer][j, k] if k is not None else self.network.b[layer][j, 0]
         return Derivative(
@@ -175,23 +215,69 @@ class Inspection:
             a=float(a[layer][j, shown]),
             y=float(y[j, shown]) if is_output else None,
             C=float(self.C[shown]),
-            dz=float(incoming[shown]),
+            dz=float(a[layer - 1][k, shown]) if k is not None else 1.0,
             da_dz=float(self.back.da_dz[layer][j, shown]),
             dC_da=float(self._dC_da(layer)[j, shown]),
             dC_dz=float(self._dC_dz(layer)[j, shown]),
             nudge=self._nudge(layer, j, k, shown),
             mean=float(self.gradient.dC_dw[layer][j, k] if k is not None else self.gradient.dC_db[layer][j, 0]),
-            per_example=(incoming * self.back.dC_dz[layer][j] * self.m).tolist(),
+            per_example=self._per_example(layer, j, k).tolist(),
         )
 
+    def _per_example(self, layer: int, j: int, k: int | None) -> Array:
+        """∂C_i/∂w_jk^(layer) of every example i, or ∂C_i/∂b_j^(layer) with k None."""
+        dC_dz: Array = self.back.dC_dz[layer][j] * self.m
+        return dC_dz if k is None else self.passed.a[layer - 1][k] * dC_dz
+
     def paths(self, layer: int, neuron: int, shown: int) -> Paths:
-        """The sum over paths behind ∂C_k/∂a of a neuron of a layer below the last."""
+        """The sum over paths behind ∂C_i/∂a of a neuron of a layer below the last (0 is the input)."""
         above = layer + 1
         w, da_dz = self.network.w[above], self.back.da_dz[above]
         dC_da, dC_dz = self._dC_da(above), self._dC_dz(above)
         factors = (w[:, neuron], da_dz[:, shown], dC_da[:, shown], dC_dz[:, shown])
         terms = [Path(j, *map(float, of_path)) for j, of_path in enumerate(zip(*factors, strict=True))]
-        return Paths(layer, neuron, self.indices[shown], terms)
+        backprop = float(self._dC_da(layer)[neuron, shown]) if layer else None
+        return Paths(layer, neuron, self.indices[shown], terms, backprop)
+
+    def route(self, layer: int, j: int, k: int | None, shown: int) -> Iterator[Paths]:
+        """The chain from the cost back to the input layer, along one route through w_jk^(layer) or b_j^(layer).
+
+        Yields the sum over paths behind ∂C_i/∂a of each neuron on the route, that of neuron j of `layer` first: then
+        those of the layers above, which it rests on, then those of the layers below, which rest on it. Where the
+        parameter leaves the neuron open, the route takes the strongest path.
+        """
+        L = self.network.L
+        route = {layer: j} if k is None else {layer: j, layer - 1: k}
+        for l in range(layer, L):
+            yield (paths := self.paths(l, route[l], shown))
+            route[l + 1] = max(paths.terms, key=lambda path: abs(path.product)).j
+        for l in range(layer - 1, -1, -1):
+            if l not in route:
+                route[l] = int(np.abs(self.network.w[l + 1][route[l + 1]]).argmax())
+            yield self.paths(l, route[l], shown)
+
+    def entries(self, shown: int) -> Iterator[Entry]:
+        """Every entry of ∇C_i with its factors, in the gradient's order: for networks small enough to read them."""
+        for l in self.network.layers:
+            for j in range(self.network.sizes[l]):
+                for k in range(self.network.sizes[l - 1]):
+                    yield self._entry(l, j, k, shown)
+            for j in range(self.network.sizes[l]):
+                yield self._entry(l, j, None, shown)
+
+    def _entry(self, layer: int, j: int, k: int | None, shown: int) -> Entry:
+        """The factors from the parameter up to the cost, or to the first ∂C/∂a that is a sum over several paths."""
+        network = self.network
+        derivative = self.derivative(layer, j, k, shown)
+        factors = [Factor("a", layer - 1, k, derivative.dz) if k is not None else Factor("1", layer, j, 1.0)]
+        l, at = layer, j
+        factors.append(Factor("da_dz", l, at, float(self.back.da_dz[l][at, shown])))
+        while l < network.L and network.sizes[l + 1] == 1:
+            factors.append(Factor("w", l + 1, at, float(network.w[l + 1][0, at])))
+            l, at = l + 1, 0
+            factors.append(Factor("da_dz", l, at, float(self.back.da_dz[l][at, shown])))
+        factors.append(Factor("dC_da", l, at, float(self._dC_da(l)[at, shown])))
+        return Entry(layer, j, k, factors, derivative.product, derivative.mean)
 
     def _dC_da(self, layer: int) -> Array:
         """∂C_k/∂a^(layer), each example's own: the backward pass holds the share 1/m of it."""

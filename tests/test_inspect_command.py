@@ -28,10 +28,11 @@ def test_the_document_has_the_documented_fields(nn: Command, run: Path) -> None:
     document = inspect(nn, run, "--weight", "1,3,400", "--check")
     assert list(document) == [
         "sizes", "activation", "output", "cost_function", "split", "examples", "cost", "layers", "weight", "paths",
-        "check",
+        "check", "route",
     ]  # fmt: skip
     assert list(document["layers"][0]) == [
         "layer", "weights", "dC_dw_norm", "dC_db_norm", "largest", "mean_sigma_prime", "saturated", "step_ratio",
+        "dC_dz_rms",
     ]  # fmt: skip
     assert list(document["layers"][0]["largest"]) == ["j", "k", "dC_dw"]
     assert list(document["weight"]) == [
@@ -41,7 +42,8 @@ def test_the_document_has_the_documented_fields(nn: Command, run: Path) -> None:
     assert list(document["weight"]["nudge"]) == ["dw", "dz", "da", "dC"]
     assert list(document["paths"]) == ["layer", "neuron", "example", "terms", "sum"]
     assert list(document["paths"]["terms"][0]) == ["j", "w", "da_dz", "dC_da", "product"]
-    assert list(document["check"]) == ["parameters", "max_relative_error", "worst", "passed"]
+    assert list(document["check"]) == ["parameters", "max_relative_error", "worst", "passed", "differences"]
+    assert list(document["check"]["differences"][0]) == ["h", "derivative", "error", "passed"]
     assert list(document["check"]["worst"]) == ["layer", "j", "k"]
 
 
@@ -49,8 +51,17 @@ def test_by_default_the_first_64_validation_examples_are_averaged(nn: Command, r
     document = inspect(nn, run)
     assert document["split"] == "validation"
     assert document["examples"] == list(range(50))  # all there are
-    assert "weight" not in document
-    assert "paths" not in document
+
+
+def test_by_default_the_largest_derivative_is_shown_for_the_example_where_it_is_largest(nn: Command, run: Path) -> None:
+    document = inspect(nn, run)
+    weight = document["weight"]
+    largest = max((layer["largest"]["dC_dw"] for layer in document["layers"]), key=abs)
+    assert weight["mean_dC_dw"] == pytest.approx(largest, rel=1e-12)
+    assert abs(weight["dC_dw"]) == pytest.approx(max(map(abs, weight["per_example"])), rel=1e-12)
+    place = f"{weight['layer']},{weight['j']},{weight['k']}"
+    assert inspect(nn, run, "--weight", place)["weight"]["example"] == 0
+    assert inspect(nn, run, "--example", "7", "--batch", "20")["weight"]["example"] == 7
 
 
 def test_the_factors_multiply_to_the_derivative(nn: Command, run: Path) -> None:
@@ -176,15 +187,17 @@ def test_the_text_shows_each_factor_the_paths_and_the_average(nn: Command, run: 
     shown = [float(text) for text in re.findall(r"[+-]\d[\d.]*(?:e[+-]\d+)?", out)]
     figures = [weight[name] for name in ("value", "z", "dz_dw", "da_dz", "dC_da", "dC_dw", "mean_dC_dw")]
     figures += weight["nudge"].values()
-    figures += [term["product"] for term in document["paths"]["terms"]]
+    strongest = sorted((term["product"] for term in document["paths"]["terms"]), key=abs)[-8:]
+    figures += [*strongest, document["paths"]["sum"]]
     for figure in figures:
         assert any(value == pytest.approx(figure, rel=5e-3, abs=1e-9) for value in shown), figure
     assert "w(1)[3,400]" in out
-    assert "sum over all 10" in out
+    assert "10 paths, the 8 strongest shown" in out
+    assert "as backprop" in out
 
 
 def test_small_numbers_are_shown_with_an_exponent_in_the_same_width() -> None:
-    from nn_cli.gradient_report import number
+    from nn_cli.text import number
 
     assert number(0.0) == "+0.000000"
     assert number(-0.187003) == "-0.187003"
@@ -250,7 +263,8 @@ def test_misread_examples_are_named_with_their_label_and_answer(nn: Command, run
     shown = nn("inspect-gradients", run).out.splitlines()[2]
     assert shown == f"misread: {', '.join(wrong[:4])} and {len(wrong) - 4} more"
     about = nn("inspect-gradients", run, "--weight", "2,0,0", "--example", "7").out
-    assert f"example 7, label {labels[7]}, answer {answers[7]}:" in about
+    reads = "" if answers[7] == labels[7] else f", read as {answers[7]}"
+    assert f"example 7, label {labels[7]}{reads}\n" in about
 
 
 def test_a_recipe_is_no_run(nn: Command) -> None:

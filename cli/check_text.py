@@ -1,0 +1,48 @@
+"""The gradient check for people: its verdict, and one derivative by differences over a range of h."""
+
+import math
+
+from mnist_nn.gradient_check import GradientCheck
+
+from .gradient_report import Report
+from .terminal import Terminal
+from .text import name_of
+
+BAR = 24  # columns of the longest bar
+
+
+def checked(report: Report, terminal: Terminal) -> list[str]:
+    """The verdict, and where the chosen derivative's differences bend, agree, and drown in rounding."""
+    if not report.check:
+        return []
+    lines = terminal.wrapped(check_result(report.check))
+    if report.differences:
+        d = report.derivative
+        p = "b" if d.k is None else "w"
+        about = f"The same for {name_of(d.layer, d.j, d.k)} alone, over a range of h:"
+        compared = f"(C({p} + h) − C({p} − h)) / 2h beside ∂C/∂{p} = {d.mean:+.9e}"
+        logs = [math.log10(max(difference.error, 1e-18)) for difference in report.differences]
+        low, high = min(logs), max(logs)
+        best = min(range(len(logs)), key=logs.__getitem__)
+        rows = [["h", "difference", "error", "", ""]]
+        for i, (difference, log) in enumerate(zip(report.differences, logs, strict=True)):
+            size = round(BAR * (log - low) / ((high - low) or 1))
+            why = "the curve bends" if i < best else "rounding" if i > best else "closest"
+            rows.append(
+                [f"{difference.h:.0e}", f"{difference.derivative:+.9e}", f"{difference.error:.0e}",
+                 "agrees" if difference.passed else "", f"{'█' * size} {why}"]
+            )  # fmt: skip
+        lines += ["", *terminal.spread(about, compared), *terminal.table(rows, ">>><<")]
+    return lines
+
+
+def check_result(check: GradientCheck) -> str:
+    """How far backpropagation and central differences are apart."""
+    skipped = f" ({check.skipped:,} others could not be judged)" if check.skipped else ""
+    if check.worst is None:
+        return f"check: no parameter could be judged{skipped}"
+    verdict = "agrees with" if check.passed else "DISAGREES with"
+    return (
+        f"check: backpropagation {verdict} central differences for {check.parameters:,} parameters{skipped}; "
+        f"largest relative error {check.max_relative_error:.1e}, at {name_of(*check.worst)}"
+    )

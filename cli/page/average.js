@@ -1,0 +1,76 @@
+// One example's derivative among those of the batch, their average, and the step that training would take.
+
+import { histogram } from "./network.js";
+import { letterOf } from "./chain.js";
+import { paintPicture, readAs } from "./digit.js";
+import { counted, field, html, nameOf, number } from "./dom.js";
+
+export function mountAverage(root, data, update) {
+  const mean = html("p", {});
+  const bars = html("ol", { class: "histogram" });
+  const summary = html("p", {});
+  const step = html("p", {});
+  const members = html("div", { class: "members" });
+  const values = html("div", { hidden: true });
+  root.append(mean, bars, members, summary, step, values);
+  let opened = null; // the bin whose examples are listed
+
+  return (state) => {
+    const { perExample, place } = state;
+    const p = letterOf(place);
+    const traced = state.isTraced ? (name) => `${p === "w" ? "weight" : "bias"}.${name}` : () => null;
+    const m = perExample.length;
+    const average = perExample.reduce((sum, value) => sum + value, 0) / m;
+    const spread = Math.sqrt(perExample.reduce((sum, value) => sum + (value - average) ** 2, 0) / m);
+    const bins = histogram(perExample);
+    const most = Math.max(...bins.map((bin) => bin.members.length));
+    const here = data.batch.findIndex(({ n }) => n === state.example);
+    for (const element of [bars, members, summary]) element.hidden = m === 1;
+    mean.replaceChildren(`∂C/∂${nameOf(place)} = (1/${m}) Σ `, html("span", { class: "nowrap" }, `∂C_i/∂${nameOf(place)}`), " = ", html("b", {}, field(traced(`mean_dC_d${p}`), average)), m === 1 ? ": the batch is one example." : ` over the ${m} examples of the batch, spread (s.d.) ${number(spread).slice(1)}`);
+    values.replaceChildren(...(state.isTraced ? perExample.map((value, i) => field(traced(`per_example.${i}`), value)) : []));
+    bars.replaceChildren(...bins.map((bin) => html("li", {}, drawBin(bin, most, bin.members.includes(here)))));
+    const open = bins.find((bin) => bin.low === opened) ?? null;
+    members.replaceChildren(...(open ? open.members.map((i) => memberButton(i)) : []));
+    const down = perExample.filter((value) => value > 0).length;
+    const up = perExample.filter((value) => value < 0).length;
+    const sizes = perExample.reduce((sum, value) => sum + Math.abs(value), 0);
+    summary.replaceChildren(`${counted(down, "example")} push ${p} down, ${up} push it up; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% cancels.`);
+    const change = -data.learningRate * average;
+    step.replaceChildren(`A step with η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `, html("b", {}, number(change)), `, from ${number(state.value)} to ${number(state.value + change)}.`);
+  };
+
+  function drawBin(bin, most, isHere) {
+    const edges = `${edge(bin.low)} to ${edge(bin.high)}`;
+    const labels = labelsOf(bin.members.map((i) => data.examples[data.batch[i].n].label));
+    const fill = html("span", { class: "fill" });
+    fill.style.width = `${(100 * bin.members.length) / most}%`;
+    return html("button", { type: "button", class: "bin", disabled: bin.members.length === 0, click: () => {
+      opened = bin.low;
+      update({ example: data.batch[bin.members[0]].n });
+    } }, html("span", { class: "edges" }, edges), html("span", { class: "count" }, String(bin.members.length)), html("span", { class: "length" }, fill),
+      html("span", { class: "labels" }, data.digits ? labels : "", isHere ? html("b", {}, " ◀ this one") : ""));
+  }
+
+  function memberButton(i) {
+    const { n } = data.batch[i];
+    const example = data.examples[n];
+    const label = `example ${example.index}${data.digits ? `: ${readAs(example)}` : ""}`;
+    const choose = { type: "button", class: "member", "aria-label": label, click: () => update({ example: n }) };
+    if (!data.side) return html("button", choose, String(example.index));
+    const canvas = html("canvas", {});
+    paintPicture(canvas, example.pixels, data.side);
+    return html("button", choose, canvas);
+  }
+}
+
+const edge = (value) => (value === 0 ? "0" : (value < 0 ? "−" : "+") + String(Number(Math.abs(value).toPrecision(3))));
+
+// Such as "all 8 are label 4", or the most frequent ones.
+function labelsOf(labels) {
+  const counts = new Map();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  if (counts.size === 0) return "";
+  if (counts.size === 1) return labels.length === 1 ? `label ${labels[0]}` : `all ${labels.length} are label ${labels[0]}`;
+  const most = [...counts].sort((p, q) => q[1] - p[1]).slice(0, 3).map(([label]) => label);
+  return `labels ${most.join(", ")}${counts.size > 3 ? ", …" : ""}`;
+}

@@ -1,0 +1,158 @@
+// The mathematics of the page, in the chapter's terms and in double precision, one example at a time.
+// Layers are arrays' indices as in the chapter: a[0] is the input, w[1]..w[L] the weights, row j of w[l] the
+// weights into neuron j of layer l.
+
+const SIGMA = {
+  sigmoid: (z) => 1 / (1 + Math.exp(-z)),
+  tanh: Math.tanh,
+  relu: (z) => Math.max(z, 0),
+  identity: (z) => z,
+};
+
+// σ′(z), in terms of a = σ(z).
+const SIGMA_PRIME = {
+  sigmoid: (a) => a * (1 - a),
+  tanh: (a) => 1 - a * a,
+  relu: (a) => (a > 0 ? 1 : 0),
+  identity: () => 1,
+};
+
+const TINY = 2.2250738585072014e-308; // the smallest normal double
+
+export class Network {
+  // parameters: one vector laid out as ∇C is, (w1, b1, …, wL, bL).
+  constructor(sizes, activation, output, cost, parameters) {
+    this.sizes = sizes;
+    this.L = sizes.length - 1;
+    this.cost = cost;
+    this.activation = sizes.map((_, l) => (l === this.L ? output : activation));
+    this.w = [null];
+    this.b = [null];
+    let end = 0;
+    for (let l = 1; l <= this.L; l++) {
+      this.w.push(parameters.subarray(end, (end += sizes[l] * sizes[l - 1])));
+      this.b.push(parameters.subarray(end, (end += sizes[l])));
+    }
+  }
+
+  // w_jk^(l), or b_j^(l) where k is null.
+  parameter({ l, j, k }) {
+    return k === null ? this.b[l][j] : this.w[l][j * this.sizes[l - 1] + k];
+  }
+
+  setParameter({ l, j, k }, value) {
+    if (k === null) this.b[l][j] = value;
+    else this.w[l][j * this.sizes[l - 1] + k] = value;
+  }
+}
+
+// z^(l) = w^(l) a^(l−1) + b^(l),  a^(l) = σ(z^(l))
+export function forward(network, x) {
+  const z = [null];
+  const a = [x];
+  for (let l = 1; l <= network.L; l++) {
+    const n = network.sizes[l];
+    const before = a[l - 1];
+    const sigma = SIGMA[network.activation[l]];
+    z.push(new Float64Array(n));
+    a.push(new Float64Array(n));
+    for (let j = 0; j < n; j++) {
+      const row = j * before.length;
+      let sum = 0;
+      for (let k = 0; k < before.length; k++) sum += network.w[l][row + k] * before[k];
+      z[l][j] = sum + network.b[l][j];
+      a[l][j] = sigma(z[l][j]);
+    }
+  }
+  return { z, a };
+}
+
+// C = Σ_j (a_j − y_j)², or the cross-entropy (from z, as ln a is lost where a rounds to 0 or 1)
+export function costOf(network, { z, a }, y) {
+  const L = network.L;
+  let C = 0;
+  for (let j = 0; j < y.length; j++) {
+    C +=
+      network.cost === "squared_error"
+        ? (a[L][j] - y[j]) ** 2
+        : y[j] * Math.max(-z[L][j], 0) + (1 - y[j]) * Math.max(z[L][j], 0) + Math.log1p(Math.exp(-Math.abs(z[L][j])));
+  }
+  return C;
+}
+
+// The chain rule, from the last layer to the first: ∂C/∂a_j, σ′(z_j) and ∂C/∂z_j for every neuron.
+export function backprop(network, { a }, y) {
+  const L = network.L;
+  const dC_da = a.map((layer) => new Float64Array(layer.length));
+  const da_dz = a.map((layer, l) => layer.map(l ? SIGMA_PRIME[network.activation[l]] : () => 0));
+  const dC_dz = a.map((layer) => new Float64Array(layer.length));
+  for (let j = 0; j < y.length; j++) {
+    const difference = a[L][j] - y[j];
+    dC_da[L][j] =
+      network.cost === "squared_error" ? 2 * difference : difference / Math.max(a[L][j] * (1 - a[L][j]), TINY);
+  }
+  for (let l = L; l >= 1; l--) {
+    const below = a[l - 1].length;
+    for (let j = 0; j < a[l].length; j++) {
+      // with the cross-entropy the a(1 − a) of the last layer cancels
+      dC_dz[l][j] = l === L && network.cost === "cross_entropy" ? a[L][j] - y[j] : da_dz[l][j] * dC_da[l][j];
+      for (let k = 0; k < below; k++) dC_da[l - 1][k] += network.w[l][j * below + k] * dC_dz[l][j]; // over every path
+    }
+  }
+  return { dC_da, da_dz, dC_dz };
+}
+
+// ∂z/∂w = a of the neuron before; ∂z/∂b = 1
+export const dzOf = ({ a }, { l, k }) => (k === null ? 1 : a[l - 1][k]);
+
+// ∂C/∂w = ∂z/∂w · ∂a/∂z · ∂C/∂a
+export const derivativeOf = (passed, back, place) => dzOf(passed, place) * back.dC_dz[place.l][place.j];
+
+// The paths behind ∂C/∂a of neuron k of layer l: w_jk · σ′(z_j) · ∂C/∂a_j for each neuron j of the layer above.
+export function pathsOf(network, back, l, k) {
+  return Array.from(back.dC_dz[l + 1], (dC_dz, j) => {
+    const w = network.parameter({ l: l + 1, j, k });
+    return { j, w, da_dz: back.da_dz[l + 1][j], dC_da: back.dC_da[l + 1][j], product: w * dC_dz };
+  });
+}
+
+// What a nudge of one parameter does to z, a and C: the example is run forward again.
+export function nudgeOf(network, x, y, passed, place, change) {
+  const value = network.parameter(place);
+  network.setParameter(place, value + change);
+  const after = forward(network, x);
+  network.setParameter(place, value);
+  const { l, j } = place;
+  return {
+    parameter: change,
+    dz: after.z[l][j] - passed.z[l][j],
+    da: after.a[l][j] - passed.a[l][j],
+    dC: costOf(network, after, y) - costOf(network, passed, y),
+  };
+}
+
+// Which output neuron is the most active; for a single one, whether it is above one half.
+export function answerOf(a) {
+  return a.length === 1 ? Number(a[0] >= 0.5) : a.indexOf(Math.max(...a));
+}
+
+export const largestAt = (values) => values.reduce((at, value, i) => (Math.abs(value) > Math.abs(values[at]) ? i : at), 0);
+
+// Positions of the values in bins of a round width, of whose edges 0 is one.
+export function histogram(values, atMost = 9) {
+  if (!values.every(Number.isFinite)) return [];
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const span = Math.max(high - low, 1e-9 * Math.max(Math.abs(low), Math.abs(high))) || 1;
+  const power = 10 ** Math.floor(Math.log10(Math.max(span, 1e-300) / atMost));
+  const width = [1, 2, 5, 10, 20]
+    .map((factor) => factor * power)
+    .find((width) => Math.floor(high / width) - Math.floor(low / width) < atMost);
+  const place = values.map((value) => Math.floor(value / width));
+  const first = Math.min(...place);
+  return Array.from({ length: Math.max(...place) - first + 1 }, (_, n) => ({
+    low: (first + n) * width,
+    high: (first + n + 1) * width,
+    members: place.flatMap((at, i) => (at === first + n ? [i] : [])),
+  }));
+}

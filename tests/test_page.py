@@ -1,0 +1,543 @@
+"""`nn inspect-gradients --html`: one file that is safe to open, and in a real browser does what it says."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Command
+
+from data_scripts.idx import read_split
+from mnist_nn import COSTS, Network, backprop, forward, load_checkpoint
+from mnist_nn.dataset import Examples
+from mnist_nn.inspection import Inspection
+
+try:
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
+except ModuleNotFoundError:
+    sync_playwright = None  # type: ignore[assignment]
+CHROMIUM = shutil.which("chromium")
+SIZES = (784, 12, 8, 10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    if sync_playwright is None:
+        pytest.skip("needs Playwright: pip install -e '.[browser]'")
+    if CHROMIUM is None:
+        pytest.skip("needs the command `chromium`, such as Debian's package of that name")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def run(nn: Command, small: Path) -> Path:
+    sizes = f"network.sizes={list(SIZES)}"
+    assert (
+        nn(
+            "train", small, "--set", sizes, "--set", "network.init=glorot_uniform", "--run-dir", "runs/one", "--quiet"
+        ).code
+        == 0
+    )
+    return Path("runs/one")
+
+
+def write_page(nn: Command, *arguments: object) -> tuple[Path, dict[str, Any]]:
+    """The page, and what `--json` says of the same inspection."""
+    outcome = nn("inspect-gradients", *arguments, "--html", "page.html", "--json")
+    assert outcome.code == 0, outcome.err
+    return Path("page.html").absolute(), json.loads(outcome.out)
+
+
+class Opened:
+    """A page in a browser, and what happened in it."""
+
+    def __init__(self, browser: "Browser", file: Path, **options: Any) -> None:
+        self.context = browser.new_context(**options)
+        self.page: Page = self.context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.page.goto(file.as_uri())
+        self.page.wait_for_function("document.getElementById('agreement').textContent")
+
+    def _hear(self, message: "ConsoleMessage") -> None:
+        if "willReadFrequently" not in message.text:  # the tests read the canvases, the page does not
+            self.complaints.append(message.text)
+
+    def find(self, selector: str) -> "Locator":
+        return self.page.locator(selector)
+
+    def text(self, selector: str) -> str:
+        return self.find(selector).inner_text()
+
+    def fields(self) -> dict[str, float]:
+        """Every number that has a place in the document of `--json`, at full precision."""
+        pairs = self.page.eval_on_selector_all(
+            "[data-field]", "all => all.map(one => [one.dataset.field, Number(one.dataset.value)])"
+        )
+        return dict(pairs)
+
+    def numbers(self, selector: str) -> list[float]:
+        return self.page.eval_on_selector_all(f"{selector} .number", "all => all.map(one => Number(one.dataset.value))")
+
+    def activations(self, sizes: tuple[int, ...]) -> dict[int, list[float]]:
+        read = "all => all.map(one => Number(one.dataset.value))"
+        return {l: self.page.eval_on_selector_all(f"[id^=neuron-{l}-]", read) for l in range(1, len(sizes))}
+
+    def choose(self, l: int, j: int, k: int) -> None:
+        for name, value in (("l", l), ("j", j), ("k", k)):
+            self.find(f"#place-{name}").fill(str(value))
+            self.find(f"#place-{name}").press("Enter")
+
+
+@pytest.fixture
+def opened(nn: Command, run: Path, browser: "Browser") -> Iterator[Opened]:
+    """The page of a trained 784-12-8-10 network, opened on w(3)[4,7] of example 9."""
+    file, _ = write_page(nn, run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
+    page = Opened(browser, file)
+    yield page
+    page.context.close()
+    assert page.requests == [file.as_uri()]
+    assert page.complaints == []
+
+
+def inspection_of(run: Path, digits: Path, indices: list[int]) -> Inspection:
+    images, labels = (part[-50:] for part in read_split(digits, "train"))  # the validation split
+    examples = Examples.from_labels(images, labels, 10)[np.array(indices)]
+    network = load_checkpoint(run / "checkpoints/best.safetensors").network
+    return Inspection(network, COSTS["squared_error"], examples, indices)
+
+
+def at(document: Any, path: str) -> float:
+    for name in path.split("."):
+        document = document[int(name)] if isinstance(document, list) else document[name]
+    return float(document)
+
+
+# The file
+
+
+def test_the_page_of_784_100_10_has_at_most_a_megabyte_and_a_half(nn: Command, small: Path) -> None:
+    file, _ = write_page(nn, small, "--init")
+    small.write_text(small.read_text().replace("[784, 12, 10]", "[784, 100, 10]"))
+    larger, _ = write_page(nn, small, "--init")
+    assert larger == file
+    assert larger.stat().st_size < 1.5e6
+    assert larger.stat().st_size > 79_510 * 8  # all parameters as doubles
+
+
+def test_the_page_names_nothing_to_fetch_and_its_policy_forbids_it(nn: Command, run: Path) -> None:
+    file, _ = write_page(nn, run)
+    text = file.read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert not re.search(r"\b(src|href|action)=", text)
+    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|eval|innerHTML|import)\b\s*[(=.]", text)
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}  # names of vocabularies
+
+
+def test_no_two_modules_of_the_page_share_a_name() -> None:
+    from importlib.resources import files
+
+    from nn_cli.gradient_page import MODULES
+
+    seen: dict[str, str] = {}
+    exported: dict[str, set[str]] = {}
+    for stem in MODULES:
+        code = (files("nn_cli") / "page" / f"{stem}.js").read_text(encoding="utf-8")
+        for name in re.findall(r"^(?:export )?(?:function|const|let|class) (\w+)", code, re.MULTILINE):
+            assert seen.setdefault(name, stem) == stem, f"{name} is in {seen[name]} and {stem}"
+        exported[stem] = set(re.findall(r"^export (?:function|const|class) (\w+)", code, re.MULTILINE))
+        for names, module in re.findall(r"^import \{(.*?)\} from \"./(\w+).js\";", code, re.MULTILINE):
+            assert {name.strip() for name in names.split(",")} <= exported[module], f"{stem} imports from {module}"
+    shipped = {
+        entry.name.removesuffix(".js") for entry in (files("nn_cli") / "page").iterdir() if entry.name.endswith(".js")
+    }
+    assert shipped == set(MODULES)
+
+
+def test_a_page_is_replaced_but_no_other_file_is(nn: Command, run: Path) -> None:
+    Path("page.html").write_text("my homework")
+    outcome = nn("inspect-gradients", run, "--html", "page.html")
+    assert outcome.code == 2
+    assert "page.html: exists already, and is no page of this command's" in outcome.error
+    assert Path("page.html").read_text() == "my homework"
+    Path("page.html").unlink()
+    write_page(nn, run)
+    write_page(nn, run, "--weight", "1,2,400")
+    assert '"k": 400' in Path("page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch", "expected"),
+    [
+        ("[784, 1400, 10]", "8", "holds the whole network, at most 1,000,000 parameters"),
+        ("[784, 2, 10]", "501", "holds at most 500 examples; use a smaller --batch"),
+    ],
+)
+def test_what_is_too_large_for_a_page_is_refused(sizes: str, batch: str, expected: str, nn: Command) -> None:
+    Path("large.yaml").write_text(f"data: {{source: synthetic, validation: 600}}\nnetwork: {{sizes: {sizes}}}\n")
+    outcome = nn("inspect-gradients", "large.yaml", "--init", "--batch", batch, "--html", "page.html")
+    assert outcome.code == 2
+    assert expected in outcome.error
+    assert not Path("page.html").exists()
+
+
+# What it shows
+
+
+@pytest.mark.parametrize("place", [("--weight", "3,4,7"), ("--weight", "1,3,400"), ("--bias", "2,5")])
+def test_the_pages_numbers_are_those_of_json(
+    place: tuple[str, str], nn: Command, run: Path, browser: "Browser"
+) -> None:
+    file, document = write_page(nn, run, *place, "--example", "9", "--batch", "40")
+    opened = Opened(browser, file)
+    fields = opened.fields()
+    kind = place[0].removeprefix("--")
+    p = kind[0]
+    expected = {f"{kind}.{name}" for name in ("value", f"dz_d{p}", "da_dz", "dC_da", f"dC_d{p}", f"mean_dC_d{p}")}
+    expected |= {f"{kind}.nudge.{name}" for name in (f"d{p}", "dz", "da", "dC")}
+    expected |= {f"{kind}.per_example.{i}" for i in range(40)}
+    sums = "paths" if "paths" in document else "route.0"
+    for i in range(len(document["route"][0]["terms"])):
+        expected |= {f"{sums}.terms.{i}.{name}" for name in ("w", "da_dz", "dC_da", "product")}
+    assert set(fields) == expected | {f"{sums}.sum"}
+    for field, value in fields.items():
+        assert value == pytest.approx(at(document, field), rel=1e-12, abs=1e-15), field
+    assert re.search(r"the largest difference is [0-9]e[-+]\d+", opened.text("#agreement"))
+    opened.context.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes"),
+    [
+        (["cost=cross_entropy"], (784, 12, 10)),
+        (["network.activation=tanh", "network.sizes=[784, 9, 7, 10]"], (784, 9, 7, 10)),
+        (["network.activation=relu"], (784, 12, 10)),
+    ],
+    ids=["cross-entropy", "tanh", "relu"],
+)
+def test_a_hundred_images_have_the_activations_and_answers_that_python_finds(
+    settings: list[str], sizes: tuple[int, ...], nn: Command, small: Path, digits: Path, browser: "Browser"
+) -> None:
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    nn("train", small, *overrides, "--run-dir", "run", "--quiet")
+    file, document = write_page(nn, "run", "--split", "train", "--batch", "100")
+    images, _ = read_split(digits, "train")
+    network = load_checkpoint(Path("run/checkpoints/best.safetensors")).network.astype(np.float64)
+    passed = forward(network, images[:100].reshape(100, -1).T * (1 / 255))
+    opened = Opened(browser, file)
+    gallery = opened.find(".gallery")
+    gallery.press("Home")
+    for i in range(100):
+        for l, a in opened.activations(sizes).items():
+            np.testing.assert_allclose(a, passed.a[l][:, i], rtol=1e-12, atol=1e-15)
+        assert opened.text("#answer") == str(passed.a[network.L][:, i].argmax())
+        gallery.press("ArrowRight")
+    for field, value in opened.fields().items():
+        assert value == pytest.approx(at(document, field), rel=1e-12, abs=1e-15), field
+    opened.context.close()
+
+
+def test_clicking_a_connection_takes_its_derivative_apart(opened: Opened, run: Path, digits: Path) -> None:
+    opened.find('[data-place="3,4,2"]').dispatch_event("click")
+    d = inspection_of(run, digits, list(range(40))).derivative(3, 4, 2, 9)
+    assert opened.text(".names").startswith("w(3)[4,2]")
+    assert opened.numbers(".rule") == pytest.approx([d.product, d.dz, d.da_dz, d.dC_da], rel=1e-12)
+
+
+def test_clicking_a_neuron_chooses_its_strongest_connection(opened: Opened, run: Path, digits: Path) -> None:
+    opened.find("#neuron-2-5").click()
+    a = inspection_of(run, digits, [9]).passed.a[1][:, 0]
+    assert opened.text(".names").startswith(f"w(2)[5,{a.argmax()}]")
+
+
+def test_the_nudge_moves_z_a_and_C_as_the_network_does(opened: Opened, run: Path, digits: Path) -> None:
+    opened.find("#nudge").press("End")
+    inspection = inspection_of(run, digits, list(range(40)))
+    network: Network = inspection.network
+    x, y = inspection.x[:, 9:10], inspection.y[:, 9]
+    before = forward(network, x)
+    network.w[3][4, 7] += 1
+    after = forward(network, x)
+    dz, da = (float((of(after)[3] - of(before)[3])[4, 0]) for of in (lambda p: p.z, lambda p: p.a))
+    dC = float(((after.a[3][:, 0] - y) ** 2).sum() - ((before.a[3][:, 0] - y) ** 2).sum())
+    assert opened.numbers(".nudged") == pytest.approx([1, dz, da, dC], rel=1e-11)
+    assert ("raises" if dC > 0 else "lowers") in opened.text("#nudge-section")
+
+
+def test_the_paths_add_up_and_clicking_them_walks_back_to_the_first_layer(
+    opened: Opened, run: Path, digits: Path
+) -> None:
+    paths = inspection_of(run, digits, list(range(40))).paths(2, 7, 9)
+    shown = dict(
+        opened.page.eval_on_selector_all(
+            ".path",
+            "all => all.map(one => [one.dataset.j, Number(one.querySelector('.product .number').dataset.value)])",
+        )
+    )
+    assert shown == {str(path.j): pytest.approx(path.product, rel=1e-11) for path in paths.terms}
+    opened.find('.path[data-j="3"]').click()
+    assert opened.text(".names").startswith("w(2)[7,")
+    assert " ".join(opened.text(".route").split()) == "C_9 ← a(3)[3] ← a(2)[7]"
+    opened.find('.path[data-j="6"]').click()
+    assert opened.text(".names").startswith("w(1)[")
+    assert opened.text(".route").startswith("C_9 ← a(3)[6] ← a(2)[7] ← a(1)[")
+    assert "the chain has come back to the input" in opened.text("#paths")
+    opened.find(".route button").first.click()
+    assert opened.text(".names").startswith("w(3)[4,7]")
+
+
+def test_clicking_a_bar_of_the_histogram_loads_an_image_of_it(opened: Opened, run: Path, digits: Path) -> None:
+    values = inspection_of(run, digits, list(range(40))).derivative(3, 4, 7, 9).per_example
+    bars = opened.find(".bin:not([disabled])")
+    counts = [int(text) for text in opened.find(".bin .count").all_inner_texts()]
+    assert sum(counts) == 40
+    bars.first.click()
+    (index,) = re.findall(r"C_(\d+)", opened.text(".verdict"))
+    assert values[int(index)] < np.quantile(values, 0.5)
+    assert "this one" in bars.first.inner_text()
+    assert opened.find(".member").count() == next(count for count in counts if count)
+
+
+def test_the_histogram_of_the_page_is_that_of_the_terminal(nn: Command, run: Path, opened: Opened) -> None:
+    printed = nn("inspect-gradients", run, "--weight", "3,4,7", "--example", "9", "--batch", "40").out
+    rows = re.findall(r"^ +(\S+) to +(\S+) +(\d+)", printed, re.MULTILINE)
+    shown = [text.replace("−", "-").split() for text in opened.find(".bin").all_inner_texts()]
+    assert [(row[0], row[2], row[3]) for row in shown] == rows
+
+
+def test_a_drawn_digit_is_centred_read_and_has_a_cost(opened: Opened) -> None:
+    box = opened.find(".sheet").bounding_box()
+    assert box
+    mouse = opened.page.mouse
+    mouse.move(box["x"] + 20, box["y"] + 20)  # a 7 in the upper left corner
+    mouse.down()
+    mouse.move(box["x"] + 70, box["y"] + 20, steps=5)
+    mouse.move(box["x"] + 40, box["y"] + 90, steps=5)
+    mouse.up()
+    picture = np.array(
+        opened.page.eval_on_selector(
+            ".seen",
+            "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))",
+        )
+    ).reshape(28, 28)
+    ink = 255 - picture.astype(float)
+    rows, across = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert max(np.ptp(rows), np.ptp(across)) + 1 == 20
+    centre = [(ink.sum(axis=axis) * (np.arange(28) + 0.5)).sum() / ink.sum() for axis in (0, 1)]
+    assert centre == pytest.approx([14, 14], abs=0.6)
+    before = opened.text("#cost")
+    assert opened.text(".verdict").startswith("The network reads it as ")
+    opened.find(".desired input").nth(2).check()
+    assert opened.text("#cost") != before
+    assert "∂C/∂w" in opened.text("#heat figcaption >> nth=1")
+    opened.find("#clear").click()
+    assert opened.page.eval_on_selector(
+        ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.every(v => v === 255)"
+    )
+
+
+def test_a_finger_draws_as_well(nn: Command, run: Path, browser: "Browser") -> None:
+    file, _ = write_page(nn, run)
+    opened = Opened(browser, file, has_touch=True, viewport={"width": 360, "height": 740})
+    opened.find(".sheet").tap()
+    assert opened.page.eval_on_selector(
+        ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.some(v => v < 100)"
+    )
+    opened.context.close()
+
+
+def test_a_digit_is_picked_and_another_output_desired(opened: Opened) -> None:
+    opened.find("#example-5").click()
+    assert "C_5" in opened.text(".verdict")
+    checked = opened.find(".desired input:checked").get_attribute("value")
+    label = opened.find("#example-5").get_attribute("aria-label")
+    assert label
+    assert re.match(rf"example 5: label {checked}\b", label)
+
+
+def test_a_pixel_of_the_heat_map_is_chosen_with_pointer_and_keys(opened: Opened) -> None:
+    opened.choose(1, 3, 400)
+    heat = opened.find(".heat").first
+    heat.press("ArrowDown")
+    assert opened.text(".names").startswith("w(1)[3,428]")
+    heat.press("ArrowLeft")
+    assert opened.text(".names").startswith("w(1)[3,427]")
+    assert (heat.get_attribute("aria-valuetext") or "").startswith("w(1)[3,427]: ")
+    heat.click(position={"x": 5, "y": 5})
+    assert opened.text(".names").startswith("w(1)[3,0]")
+
+
+def test_guessing_hides_what_gives_the_sign_away_until_the_guess(opened: Opened, run: Path, digits: Path) -> None:
+    opened.find("#guessing").check()
+    for selector in (".rule", "#paths", "#average", "#tree", ".nudged"):
+        assert not opened.find(selector).is_visible(), selector
+    product = inspection_of(run, digits, [9]).derivative(3, 4, 7, 0).product
+    opened.find("#guess-rises" if product > 0 else "#guess-falls").click()
+    assert "Right." in opened.text("#guess-verdict")
+    assert opened.find(".rule").is_visible()
+    assert opened.text("#score").strip() == "1 of 1 right."
+    opened.find("#another").click()
+    assert not opened.find(".rule").is_visible()
+    opened.find("#guess-falls").click()
+    assert opened.text("#score").strip().endswith("of 2 right.")
+
+
+# For everybody
+
+
+def test_everything_is_reached_with_the_keyboard_alone(opened: Opened) -> None:
+    keyboard = opened.page.keyboard
+    reached: list[str] = []
+    for _ in range(60):
+        keyboard.press("Tab")
+        name = opened.page.evaluate(
+            "(() => { const e = document.activeElement; return e.id || e.getAttribute('class') || e.getAttribute('aria-label') || e.tagName })()"
+        )
+        if name in reached:
+            continue
+        reached.append(name)
+        if name == "gallery":
+            keyboard.press("ArrowRight")
+            assert "C_10" in opened.text(".verdict")
+        if name == "the neurons of layer 2":
+            keyboard.press("Home")
+            assert opened.text(".names").startswith("w(2)[0,")
+        if name == "place-k":
+            keyboard.press("Control+a")
+            keyboard.type("11")
+            keyboard.press("Enter")
+            assert opened.text(".names").startswith("w(2)[0,11]")
+        if name == "nudge":
+            keyboard.press("ArrowRight")
+            assert "+0.02" in opened.text(".slide")
+    for stop in (
+        "clear",
+        "gallery",
+        "place-l",
+        "place-j",
+        "place-k",
+        "bias",
+        "strongest",
+        "guessing",
+        "nudge",
+        "averaged",
+    ):
+        assert stop in reached, stop
+    assert any("path" in stop for stop in reached)
+    assert any(stop == "bin" for stop in reached)
+    assert any("heat" in stop for stop in reached)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_axe_finds_no_serious_violation_and_nothing_is_wider_than_the_screen(
+    width: int, scheme: str, nn: Command, run: Path, browser: "Browser"
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: pip install -e '.[browser]'")
+    file, _ = write_page(nn, run)
+    opened = Opened(browser, file, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    for state in ("as it opens", "guessing", "guessed"):
+        if state == "guessing":
+            opened.find("#guessing").check()
+        if state == "guessed":
+            opened.find("#guess-rises").click()
+        violations = axe.Axe().run(opened.page).response["violations"]
+        serious = [v["id"] + ": " + v["nodes"][0]["html"] for v in violations if v["impact"] in ("serious", "critical")]
+        assert serious == [], state
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    opened.context.close()
+
+
+def test_on_paper_the_controls_are_gone_and_the_numbers_stay(opened: Opened) -> None:
+    opened.page.emulate_media(media="print")
+    assert not opened.find("#clear").is_visible()
+    assert not opened.find("#guessing").is_visible()
+    assert opened.find(".rule").is_visible()
+    assert opened.find(".histogram").is_visible()
+
+
+def test_without_javascript_the_page_holds_the_commands_text(nn: Command, run: Path, browser: "Browser") -> None:
+    file, _ = write_page(nn, run, "--weight", "3,4,7")
+    printed = nn("inspect-gradients", run, "--weight", "3,4,7").out
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("noscript pre").inner_text().strip() == printed.strip()
+    context.close()
+
+
+# Against harm
+
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror=hacked=1>{{data}}'\"&amp;"
+
+
+def test_a_hostile_name_is_shown_as_it_is_and_does_nothing(nn: Command, small: Path, browser: "Browser") -> None:
+    name = HOSTILE.replace("/", "∕")
+    assert nn("train", small, "--run-dir", name, "--quiet").code == 0
+    file, _ = write_page(nn, name)
+    opened = Opened(browser, file)
+    assert opened.text(".subject").startswith(name)
+    assert opened.page.title().startswith(name)
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.page.evaluate("document.images.length + document.scripts.length") == 2
+    assert opened.requests == [file.as_uri()]
+    assert opened.complaints == []
+    opened.context.close()
+
+
+def test_strings_cannot_leave_the_data_they_are_embedded_in(
+    nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nn_cli import gradient_page
+
+    embedded = gradient_page._embedded({"name": HOSTILE + "\u2028<!--"})
+    assert not set("<>&\u2028") & set(embedded)
+    assert json.loads(embedded) == {"name": HOSTILE + "\u2028<!--"}
+
+
+def test_the_policy_stops_scripts_and_requests_that_are_not_the_pages(
+    nn: Command, run: Path, browser: "Browser"
+) -> None:
+    file, _ = write_page(nn, run)
+    opened = Opened(browser, file)
+    opened.page.evaluate(
+        "() => { const s = document.createElement('img'); s.src = 'https://example.com/x.png'; document.body.append(s) }"
+    )
+    blocked = opened.page.evaluate(
+        "() => { try { document.body.innerHTML = '<b>x</b>'; return false } catch { return true } }"
+    )
+    fetched = opened.page.evaluate("() => fetch('https://example.com').then(() => true, () => false)")
+    assert blocked
+    assert not fetched
+    assert len(opened.complaints) >= 2
+    opened.context.close()
+
+
+def test_the_chapters_chain_has_numbers_in_place_of_a_picture(nn: Command, browser: "Browser") -> None:
+    file, document = write_page(nn, "chain", "--init")
+    opened = Opened(browser, file)
+    assert opened.find(".sheet").count() == 0
+    opened.find("input[aria-label='a(0)[0]']").fill("0.9")
+    opened.find("input[aria-label='a(0)[0]']").press("Enter")
+    from nn_cli.recipes import read_recipe
+
+    from mnist_nn import initial_state
+
+    network = initial_state(read_recipe("chain", ())).network
+    passed = forward(network, np.array([[0.9]]))
+    gradient = backprop(network, COSTS["squared_error"], passed, np.array([[1.0]])).gradient
+    weight = document["weight"]
+    assert opened.numbers(".rule")[0] == pytest.approx(gradient.dC_dw[weight["layer"]][0, 0], rel=1e-12)
+    opened.context.close()
