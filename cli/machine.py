@@ -1,11 +1,31 @@
 """What a run was computed with, for run.json."""
 
+import contextlib
 import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 THREADS = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS", "accelerate": "VECLIB_MAXIMUM_THREADS"}
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What decides the last bits of a result and is not what it was, such as "numpy was 2.3.0 and is 2.4.1"."""
+    found = []
+    for part, keys in (("versions", ("nn", "numpy")), ("machine", ("processor", "model", "blas", "threads"))):
+        before, after = then.get(part, {}), now[part]
+        found += [f"{key} was {before.get(key)} and is {after[key]}" for key in keys if before.get(key) != after[key]]
+    return found
+
+
+def _processor_model() -> str:
+    """The processor's name where the system tells it, else its kind."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def describe_machine() -> dict[str, Any]:
@@ -27,6 +47,7 @@ def describe_machine() -> dict[str, Any]:
         "machine": {
             "platform": platform.platform(),
             "processor": platform.machine(),
+            "model": _processor_model(),
             "cores": cores,
             "blas": f"{name} {blas.get('version', '')}".strip(),
             "threads": limits[0] if limits else cores,

@@ -11,6 +11,7 @@ from .text import counted, note
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
+    from mnist_nn.checkpoint import Checkpoint
     from mnist_nn.run_directory import RunDirectory
     from mnist_nn.training import TrainingState
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value; may be repeated.")
 @click.option("--run-dir", metavar="DIR", help="The run's directory. Default: a new one under runs/.")
 @click.option("--data-dir", metavar="DIR", help="Where the data files are, or are to be put.")
-@click.option("--resume", metavar="RUN", help="Continue an interrupted run, to the same bits.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    help="Continue an interrupted run, to the same bits; a finished one with --set training.epochs=N.",
+)
 @click.option("--quiet", is_flag=True, help="No progress: only the results.")
 def train(
     config: str | None,
@@ -41,9 +46,9 @@ def train(
     nn train --resume runs/mnist-20260102-030405-a1b2c3
     """
     if resume is not None:
-        if config is not None or overrides or run_dir is not None:
+        if config is not None or run_dir is not None:
             raise click.UsageError("--resume takes its configuration and directory from the run itself")
-        _resume(resume, data_dir, quiet)
+        _resume(resume, overrides, data_dir, quiet)
     else:
         _start("mnist" if config is None else config, overrides, run_dir, data_dir, quiet)
 
@@ -69,33 +74,79 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     }
     path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
     run = RunDirectory.create(path, settings, state, description)
-    _follow(run, settings, state, training, validation, quiet)
+    with run.held():
+        _follow(run, settings, state, training, validation, quiet)
 
 
-def _resume(resume: str, data_dir: str | None, quiet: bool) -> None:
-    from mnist_nn import load_checkpoint, read_config
+def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
+    from mnist_nn import load_checkpoint
     from mnist_nn.errors import RunError
+    from mnist_nn.training import is_finished
 
     from .digits import load_training, with_data
+    from .machine import describe_machine, differences
     from .runs import find_run
 
     run = find_run(resume)
-    description = run.description()
-    checkpoint = load_checkpoint(run.checkpoint("last"))
-    if read_config(run.config_file) != checkpoint.config:
-        raise RunError(f"{run.config_file}: is not what this run was started with; train anew to change a setting")
-    if description.get("status") == "diverged":
-        raise RunError(f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate")
-    if description.get("status") == "finished":
-        note(f"{run.path} is finished already: there is nothing to resume.")
-        _print_results(run, checkpoint.state)
-        return
-    training, validation = load_training(with_data(checkpoint.config, None, data_dir))
-    if description.get("data") != describe_data(checkpoint.config, training, validation):
-        raise RunError(f"{run.path}: was trained on other data; name the directory of the same data with --data-dir")
-    if not quiet:
-        note(f"continuing in epoch {checkpoint.state.epoch + 1}")
-    _follow(run, checkpoint.config, checkpoint.state, training, validation, quiet)
+    with run.held():
+        description = run.description()
+        if description.get("status") == "diverged":
+            raise RunError(
+                f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate"
+            )
+        checkpoint = load_checkpoint(run.checkpoint("last"))
+        config = _settings_to_resume(run, checkpoint, overrides)
+        if description.get("status") == "finished" and is_finished(config.training, checkpoint.state):
+            note(f"{run.path} is finished already: there is nothing to resume. More epochs: --set training.epochs=N")
+            _print_results(run, checkpoint.state)
+            return
+        training, validation = load_training(with_data(config, None, data_dir))
+        if description.get("data") != describe_data(config, training, validation):
+            raise RunError(
+                f"{run.path}: was trained on other data; name the directory of the same data with --data-dir"
+            )
+        for difference in differences(description, describe_machine()):
+            note(f"warning: {difference}; the last bits may differ from an uninterrupted run's")
+        if not quiet:
+            note(f"continuing in epoch {checkpoint.state.epoch + 1}")
+        run.configure(config)
+        _follow(run, config, checkpoint.state, training, validation, quiet)
+
+
+def _settings_to_resume(run: "RunDirectory", checkpoint: "Checkpoint", overrides: tuple[str, ...]) -> "Config":
+    """The run's own configuration, in which the number of epochs alone may have been changed since it was started."""
+    from mnist_nn import read_config
+    from mnist_nn.errors import ConfigError
+
+    asked = read_config(run.config_file, overrides)
+    started = checkpoint.config
+    for key, (now, then) in _changes(asked.plain(), started.plain()).items():
+        if key != "training.epochs":
+            raise ConfigError(
+                f"{key}: {now}: this run was started with {then}, and only training.epochs can be changed; train anew"
+            )
+    if asked.training.epochs < checkpoint.state.epoch:
+        raise ConfigError(
+            f"training.epochs: {asked.training.epochs}: this run has {checkpoint.state.epoch} epochs behind it already"
+        )
+    if asked.training.epochs != started.training.epochs and asked.training.schedule == "cosine":
+        note(
+            f"the cosine schedule now ends with epoch {asked.training.epochs}: what follows is not what a run of "
+            "so many epochs from the start would have done"
+        )
+    return asked
+
+
+def _changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """The keys whose values differ, dotted, with both values."""
+    changes: dict[str, tuple[Any, Any]] = {}
+    for key in now | then:
+        mine, other = now.get(key), then.get(key)
+        if isinstance(mine, dict) and isinstance(other, dict):
+            changes |= _changes(mine, other, f"{prefix}{key}.")
+        elif mine != other:
+            changes[f"{prefix}{key}"] = (mine, other)
+    return changes
 
 
 def _follow(

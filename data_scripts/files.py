@@ -3,7 +3,10 @@
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
+
+TEMPORARY = ".*.tmp"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -31,6 +34,14 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
+    """Remove what `write_atomically` left there when its process was killed, if that is so many seconds ago."""
+    for temporary in directory.glob(TEMPORARY):
+        with contextlib.suppress(OSError):
+            if temporary.stat().st_mtime <= time.time() - older_than:
+                temporary.unlink()
 
 
 def append_durably(path: Path, content: bytes) -> None:

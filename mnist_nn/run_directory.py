@@ -6,88 +6,39 @@ gradients.csv                  one row per epoch, from 0, and layer; where train
 checkpoints/last.safetensors   the state at the last save
 checkpoints/best.safetensors   the state after the best epoch so far
 run.json                       status, versions, machine, data digests, final figures, fingerprint
+.lock                          held by the process that trains
 """
 
 import contextlib
-import csv
-import io
 import json
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
 
-from data_scripts.files import append_durably, write_atomically
+from filelock import FileLock, Timeout
+
+from data_scripts.files import remove_leftovers, write_atomically
 
 from .checkpoint import fingerprint, save_checkpoint
 from .config import Config
 from .config_file import MAX_BYTES, read_config
 from .config_writer import to_yaml
+from .epoch_table import EpochTable, Row
 from .errors import DivergenceError, RunError
 from .training import EpochResult, GradientNorms, Progress, TrainingState
 
 Status = Literal["running", "interrupted", "finished", "diverged"]
 CheckpointName = Literal["best", "last"]
-Row = dict[str, str]
 
 
 def now() -> str:
     """The time of day in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-@dataclass(frozen=True)
-class EpochTable:
-    """A CSV file that grows by epochs, in order: as many rows for each, which begin with its number."""
-
-    file: Path
-    columns: Sequence[str]
-    first_epoch: int
-    rows_per_epoch: int = 1
-
-    def read(self) -> list[Row]:
-        """Its rows, without those of a last epoch that was cut off. Raises OSError, ValueError or csv.Error."""
-        content = self.file.read_text(encoding="utf-8")
-        whole = content[: content.rfind("\n") + 1]
-        rows = list(csv.DictReader(io.StringIO(whole), strict=True))
-        uneven = any(set(row) != set(self.columns) or None in row.values() for row in rows)
-        if uneven or whole.partition("\n")[0] != ",".join(self.columns):
-            raise ValueError(f"its columns are not {','.join(self.columns)}")
-        if any(row["epoch"] != str(self.first_epoch + i // self.rows_per_epoch) for i, row in enumerate(rows)):
-            raise ValueError(f"its epochs do not count from {self.first_epoch}")
-        return rows[: len(rows) - len(rows) % self.rows_per_epoch]
-
-    def write(self, rows: list[Row]) -> None:
-        """The file anew, with these rows."""
-        write_atomically(self.file, f"{','.join(self.columns)}\n{self._as_csv(rows)}".encode())
-
-    def append(self, rows: list[Row]) -> None:
-        """The rows of one more epoch."""
-        append_durably(self.file, self._as_csv(rows).encode())
-
-    def go_on_after(self, epoch: int, rows: list[Row]) -> None:
-        """Keep those of `rows` that belong to epochs up to this one. Raises RunError where some are missing."""
-        count = (epoch + 1 - self.first_epoch) * self.rows_per_epoch
-        if len(rows) < count:
-            raise RunError(f"{self.file}: lacks epochs that the last checkpoint has behind it")
-        self.write(rows[:count])
-
-    @contextlib.contextmanager
-    def damage_named(self) -> Iterator[None]:
-        """What is wrong with the content becomes a RunError that names the file."""
-        try:
-            yield
-        except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{self.file}: is damaged, or cannot be read: {error}") from None
-
-    def _as_csv(self, rows: list[Row]) -> str:
-        text = io.StringIO(newline="")
-        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows)
-        return text.getvalue()
 
 
 @dataclass(frozen=True)
@@ -140,13 +91,7 @@ class RunDirectory:
         run = cls(path)
         try:
             run.checkpoint("last").parent.mkdir()
-            resolved = to_yaml(config).encode()
-            if len(resolved) > MAX_BYTES:
-                raise RunError(
-                    f"the complete configuration takes {len(resolved):,} bytes, and at most {MAX_BYTES:,} are read "
-                    "back; put so many examples into IDX files (data.source: idx)"
-                )
-            write_atomically(run.config_file, resolved)
+            run.configure(config)
             run._metrics_table.write([])
             save_checkpoint(run.checkpoint("last"), config, state)
             run.describe({**description, "started": now(), "status": "running"})
@@ -154,6 +99,34 @@ class RunDirectory:
             shutil.rmtree(path, ignore_errors=True)  # half a run would be of no use
             raise
         return run
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run for this process alone; what a killed one left half-written is removed.
+
+        Raises RunError where another process holds it. The system lets go of what a killed process held.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
+        try:
+            for directory in (self.path, self.checkpoint("last").parent):
+                remove_leftovers(directory)
+            yield
+        finally:
+            lock.release()
+
+    def configure(self, config: Config) -> None:
+        """Write config.yaml. Raises RunError where it would be too large to be read back."""
+        resolved = to_yaml(config).encode()
+        if len(resolved) > MAX_BYTES:
+            raise RunError(
+                f"the complete configuration takes {len(resolved):,} bytes, and at most {MAX_BYTES:,} are read "
+                "back; put so many examples into IDX files (data.source: idx)"
+            )
+        write_atomically(self.config_file, resolved)
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":

@@ -1,6 +1,7 @@
 """`nn inspect-gradients --html`: one file that is safe to open, and in a real browser does what it says."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -26,10 +27,11 @@ SIZES = (784, 12, 8, 10)
 
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
-    if sync_playwright is None:
-        pytest.skip("needs Playwright: pip install -e '.[browser]'")
+    lacking = "Playwright (pip install -e '.[browser]')" if sync_playwright is None else None
     if CHROMIUM is None:
-        pytest.skip("needs the command `chromium`, such as Debian's package of that name")
+        lacking = "the command `chromium` (Debian's package of that name)"
+    if lacking:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {lacking}")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser

@@ -63,6 +63,7 @@ def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tm
     nn("train", small, "--run-dir", "here")
     run = Path("here")
     assert {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()} == {
+        ".lock",
         "config.yaml",
         "metrics.csv",
         "run.json",
@@ -290,7 +291,7 @@ def test_a_run_that_ends_within_or_after_an_append_resumes_to_the_same_gradient_
 
     nn("train", small, "--run-dir", "whole", *NORMS)
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_nn.run_directory.append_durably", append)
+        patch.setattr("mnist_nn.epoch_table.append_durably", append)
         assert nn("train", small, "--run-dir", "cut", *NORMS).code == 1
     assert all(list(norms.dC_dw) == [1, 2] for norms in RunDirectory(Path("cut")).gradient_norms())
     assert nn("train", "--resume", "cut").code == 0
@@ -420,7 +421,9 @@ def test_a_configuration_that_was_changed_is_refused_on_resume(
     interrupted(nn, small, monkeypatch)
     file = Path("cut/config.yaml")
     file.write_text(file.read_text().replace("momentum: 0.5", "momentum: 0.6"))
-    assert "is not what this run was started with" in nn("train", "--resume", "cut").error
+    assert nn("train", "--resume", "cut").error == (
+        "Error: training.momentum: 0.6: this run was started with 0.5, and only training.epochs can be changed; train anew"
+    )
 
 
 def test_a_start_that_fails_half_way_leaves_nothing_behind(

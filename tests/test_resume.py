@@ -1,0 +1,119 @@
+"""A run goes on from where it was, in one process at a time, or says why not."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from conftest import Command, Outcome
+
+Start = Callable[..., "Popen[str]"]
+LONG = ["--set", "training.epochs=100000"]
+
+
+def metrics_without_seconds(run: str) -> list[list[str]]:
+    return [line.split(",")[:-1] for line in (Path(run) / "metrics.csv").read_text().splitlines()]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def results(outcome: Outcome) -> list[str]:
+    return [line.split()[-1] for line in outcome.out.splitlines() if line.startswith("fingerprint")]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "{name: step, every: 2, factor: 0.5}"])
+def test_a_finished_run_is_extended_to_the_bits_of_a_longer_one(schedule: str, nn: Command, small: Path) -> None:
+    settings = ["--set", f"training.schedule={schedule}"]
+    nn("train", small, *settings, "--run-dir", "short")
+    longer = nn("train", small, *settings, "--set", "training.epochs=5", "--run-dir", "long")
+    extended = nn("train", "--resume", "short", "--set", "training.epochs=5")
+    assert extended.code == 0
+    assert results(extended) == results(longer)
+    assert metrics_without_seconds("short") == metrics_without_seconds("long")
+    assert Path("short/config.yaml").read_bytes() == Path("long/config.yaml").read_bytes()
+    assert json.loads(Path("short/run.json").read_text())["epochs"] == 5
+    assert nn("train", "--resume", "short").err.startswith("short is finished already")
+
+
+def test_an_extended_cosine_schedule_is_said_to_be_another_one(nn: Command, small: Path) -> None:
+    nn("train", small, "--set", "training.schedule=cosine", "--run-dir", "run")
+    outcome = nn("train", "--resume", "run", "--set", "training.epochs=4")
+    assert "the cosine schedule now ends with epoch 4: what follows is not what a run of so many epochs" in outcome.err
+    assert outcome.code == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("training.epochs=2", "training.epochs: 2: this run has 3 epochs behind it already"),
+        ("training.learning_rate=1.0", "training.learning_rate: 1.0: this run was started with 0.5, and only"),
+        ("network.sizes=[784, 10]", "network.sizes: [784, 10]: this run was started with [784, 12, 10], and only"),
+        ("data.source=synthetic", "data.source: synthetic: this run was started with idx"),
+        ("training.epochs=many", "training.epochs: 'many': must be a valid integer"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_by_its_key(override: str, expected: str, nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run")
+    before = {file: file.read_bytes() for file in Path("run").rglob("*") if file.is_file()}
+    outcome = nn("train", "--resume", "run", "--set", override)
+    assert outcome.code == 2
+    assert expected in outcome.error
+    assert {file: file.read_bytes() for file in Path("run").rglob("*") if file.is_file()} == before
+
+
+def test_a_run_is_continued_by_one_process_at_a_time_and_again_after_that_was_killed(
+    nn: Command, nn_process: Start, small: Path
+) -> None:
+    process = nn_process("train", small, *LONG, "--run-dir", "run", "--quiet")
+    wait_for(lambda: Path("run/checkpoints/best.safetensors").exists())
+    outcome = nn("train", "--resume", "run")
+    assert outcome.code == 1
+    assert outcome.error == "Error: run: another process is training this run; wait for it, or stop it"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    again = nn_process("train", "--resume", "run", "--quiet")
+    rows = Path("run/metrics.csv").read_text().count("\n")
+    wait_for(lambda: Path("run/metrics.csv").read_text().count("\n") > rows + 1)
+    again.send_signal(signal.SIGTERM)
+    again.communicate()
+    assert again.returncode == 143
+
+
+def test_what_a_killed_process_left_half_written_is_removed(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run")
+    leftovers = [Path("run/.run.json-1-abcd.tmp"), Path("run/checkpoints/.last.safetensors-1-abcd.tmp")]
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    nn("train", "--resume", "run", "--set", "training.epochs=4")
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_a_run_that_was_killed_after_its_last_save_is_finished_by_resuming(nn: Command, small: Path) -> None:
+    whole = nn("train", small, "--run-dir", "run")
+    file = Path("run/run.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), "status": "running"}))
+    assert results(nn("train", "--resume", "run")) == results(whole)
+    assert json.loads(file.read_text())["status"] == "finished"
+
+
+def test_another_machine_or_numpy_is_warned_about(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run")
+    file = Path("run/run.json")
+    description = json.loads(file.read_text())
+    description["versions"]["numpy"] = "1.0.0"
+    description["machine"]["threads"] = 99
+    file.write_text(json.dumps(description))
+    outcome = nn("train", "--resume", "run", "--set", "training.epochs=4")
+    assert outcome.code == 0
+    assert "warning: numpy was 1.0.0 and is " in outcome.err
+    assert "warning: threads was 99 and is " in outcome.err
+    assert outcome.err.count("warning") == 2
+    assert "the last bits may differ from an uninterrupted run's" in outcome.err
