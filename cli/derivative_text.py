@@ -134,7 +134,9 @@ def average(report: Report, terminal: Terminal) -> list[str]:
     m = len(d.per_example)
     letter, name = letter_of(d), name_of(d.layer, d.j, d.k)
     change = number(-report.learning_rate * d.mean)
-    step = f"A step with η = {report.learning_rate:.6g} changes {letter} by −η ∂C/∂{letter} = {change}."
+    step = (
+        f"A step with the next epoch's η = {report.learning_rate:.6g} changes {letter} by −η ∂C/∂{letter} = {change}."
+    )
     if m == 1:
         return terminal.wrapped(step)
     spread = math.sqrt(sum((value - d.mean) ** 2 for value in d.per_example) / m)

@@ -360,6 +360,42 @@ def test_a_finger_draws_as_well(nn: Command, run: Path, browser: "Browser") -> N
     opened.context.close()
 
 
+def test_the_picked_image_is_in_sight_and_the_drawing_is_gone(opened: Opened) -> None:
+    inside = """() => {
+        const gallery = document.querySelector(".gallery").getBoundingClientRect();
+        const thumb = document.querySelector(".thumb[aria-selected='true']").getBoundingClientRect();
+        return gallery.top <= thumb.top && thumb.bottom <= gallery.bottom + 1;
+    }"""
+    blank = "one => one.getContext('2d').getImageData(0, 0, 280, 280).data.every(v => v === 0)"
+    opened.find(".sheet").click()
+    assert not opened.page.eval_on_selector(".sheet", blank)
+    for key in ("End", "Home", "ArrowDown", "End"):
+        opened.find(".gallery").press(key)
+        assert opened.page.evaluate(inside), key
+    assert opened.page.eval_on_selector(".sheet", blank)
+
+
+@pytest.mark.parametrize(
+    ("selector", "then"),
+    [
+        (".path >> nth=1", "path-1"),
+        (".bin:not([disabled]) >> nth=0", "bin-0"),
+        ("#guess-rises", "guess"),
+        ("#another", "guess"),
+        (".route button", "path-0"),
+    ],
+)
+def test_the_focus_stays_where_a_key_was_pressed(selector: str, then: str, opened: Opened) -> None:
+    if selector == ".route button":
+        opened.find(".path").first.press("Enter")
+    if selector.startswith(("#guess", "#another")):
+        opened.find("#guessing").check()
+    if selector == "#another":
+        opened.find("#guess-rises").press("Enter")
+    opened.find(selector).press("Enter")
+    assert opened.page.evaluate("document.activeElement.dataset.key") == then
+
+
 def test_a_digit_is_picked_and_another_output_desired(opened: Opened) -> None:
     opened.find("#example-5").click()
     assert "C_5" in opened.text(".verdict")

@@ -13,7 +13,7 @@ export function mountAverage(root, data, update) {
   const members = html("div", { class: "members" });
   const values = html("div", { hidden: true });
   root.append(mean, bars, members, summary, step, values);
-  let opened = null; // the bin whose examples are listed
+  let opened = {}; // the bin whose examples are listed, and for which weight
 
   return (state) => {
     const { perExample, place } = state;
@@ -28,34 +28,34 @@ export function mountAverage(root, data, update) {
     for (const element of [bars, members, summary]) element.hidden = m === 1;
     mean.replaceChildren(`∂C/∂${nameOf(place)} = (1/${m}) Σ `, html("span", { class: "nowrap" }, `∂C_i/∂${nameOf(place)}`), " = ", html("b", {}, field(traced(`mean_dC_d${p}`), average)), m === 1 ? ": the batch is one example." : ` over the ${m} examples of the batch, spread (s.d.) ${number(spread).slice(1)}`);
     values.replaceChildren(...(state.isTraced ? perExample.map((value, i) => field(traced(`per_example.${i}`), value)) : []));
-    bars.replaceChildren(...bins.map((bin) => html("li", {}, drawBin(bin, most, bin.members.includes(here)))));
-    const open = bins.find((bin) => bin.low === opened) ?? null;
-    members.replaceChildren(...(open ? open.members.map((i) => memberButton(i)) : []));
+    const isOpen = (bin) => opened.of === nameOf(place) && opened.low === bin.low;
+    bars.replaceChildren(...bins.map((bin, n) => html("li", {}, drawBin(bin, n, most, bin.members.includes(here), isOpen(bin)))));
+    members.replaceChildren(...(bins.find(isOpen)?.members ?? []).map((i) => memberButton(i, i === here)));
     const down = perExample.filter((value) => value > 0).length;
     const up = perExample.filter((value) => value < 0).length;
     const sizes = perExample.reduce((sum, value) => sum + Math.abs(value), 0);
-    summary.replaceChildren(`${counted(down, "example")} push ${p} down, ${up} push it up; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% cancels.`);
+    summary.replaceChildren(`${counted(down, "example")} push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not touch it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " The few large ones decide." : ""}`);
     const change = -data.learningRate * average;
-    step.replaceChildren(`A step with η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `, html("b", {}, number(change)), `, from ${number(state.value)} to ${number(state.value + change)}.`);
+    step.replaceChildren(`A step with the next epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `, html("b", {}, number(change)), `, from ${number(state.value)} to ${number(state.value + change)}.`);
   };
 
-  function drawBin(bin, most, isHere) {
+  function drawBin(bin, n, most, isHere, isOpen) {
     const edges = `${edge(bin.low)} to ${edge(bin.high)}`;
     const labels = labelsOf(bin.members.map((i) => data.examples[data.batch[i].n].label));
     const fill = html("span", { class: "fill" });
     fill.style.width = `${(100 * bin.members.length) / most}%`;
-    return html("button", { type: "button", class: "bin", disabled: bin.members.length === 0, click: () => {
-      opened = bin.low;
+    return html("button", { type: "button", class: "bin", "data-key": `bin-${n}`, "aria-expanded": String(isOpen), disabled: bin.members.length === 0, click: () => {
+      opened = { of: nameOf(data.current.place), low: bin.low };
       update({ example: data.batch[bin.members[0]].n });
     } }, html("span", { class: "edges" }, edges), html("span", { class: "count" }, String(bin.members.length)), html("span", { class: "length" }, fill),
       html("span", { class: "labels" }, data.digits ? labels : "", isHere ? html("b", {}, " ◀ this one") : ""));
   }
 
-  function memberButton(i) {
+  function memberButton(i, isHere) {
     const { n } = data.batch[i];
     const example = data.examples[n];
     const label = `example ${example.index}${data.digits ? `: ${readAs(example)}` : ""}`;
-    const choose = { type: "button", class: "member", "aria-label": label, click: () => update({ example: n }) };
+    const choose = { type: "button", class: "member", "data-key": `member-${i}`, "aria-pressed": String(isHere), "aria-label": label, click: () => update({ example: n }) };
     if (!data.side) return html("button", choose, String(example.index));
     const canvas = html("canvas", {});
     paintPicture(canvas, example.pixels, data.side);

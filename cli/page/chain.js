@@ -21,7 +21,7 @@ export function variablesOf(state) {
 function thirdFactor(state, data) {
   const { l, j } = state.place;
   const v = variablesOf(state);
-  if (l < data.network.L) return formula(sumOver("j"), mathml("mtext", {}, ` over ${counted(data.network.sizes[l + 1], "path")}, below`));
+  if (l < data.network.L) return formula(sumOver("j"), mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`));
   const difference = () => [v.a(), operator("−"), v.y()];
   if (data.network.cost === "squared_error") return formula(numeral(2), operator("("), ...difference(), operator(")"));
   return formula(mathml("mfrac", {}, mathml("mrow", {}, ...difference()), mathml("mrow", {}, v.a(), operator("("), numeral(1), operator("−"), v.a(), operator(")"))));
@@ -56,20 +56,19 @@ export function mountChain(root, data) {
 // Δw → Δz → Δa → ΔC, and each ratio beside the derivative that it approaches.
 export function mountNudge(root, data, update) {
   const slider = html("input", { type: "range", id: "nudge", min: -1, max: 1, step: 0.01, input: () => update({ nudgeBy: Number(slider.value) }) });
-  const reset = html("button", { type: "button", click: () => update({ nudgeBy: 0.01 }) }, "0.01");
+  const sizes = [1, 0.1, 0.01, 0.001, 1e-6].map((size) => html("button", { type: "button", "aria-label": `nudge by ${size}`, click: () => update({ nudgeBy: size }) }, String(size)));
   const label = html("label", { for: "nudge" });
   const body = html("tbody", {});
   const table = html("table", { class: "nudged" }, html("thead", {}, html("tr", {}, ["change", "ratio of the changes", "derivative"].map((text) => html("th", { scope: "col" }, text)))), body);
-  const says = html("p", { "aria-live": "polite" });
-  root.append(html("div", { class: "slide" }, label, slider, reset), table, says);
+  const says = html("p", {});
+  root.append(html("div", { class: "slide" }, label, slider, html("span", { class: "screen-only" }, sizes)), table, says);
   return (state) => {
     const { place, derivative: d, nudge: n, value } = state;
     const p = letterOf(place);
     const v = variablesOf(state);
     const traced = state.isTraced && n.parameter === 0.01 ? (name) => `${p === "w" ? "weight" : "bias"}.nudge.${name}` : () => null;
     slider.value = String(n.parameter);
-    slider.setAttribute("aria-valuetext", `nudge ${nameOf(place)} by ${n.parameter}`);
-    label.replaceChildren("nudge ", html("span", { class: `is-${p}` }, nameOf(place)), " by ", html("b", {}, (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter).toFixed(2)));
+    label.replaceChildren("nudge ", html("span", { class: `is-${p}` }, nameOf(place)), " by ", html("b", {}, (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)));
     const delta = (of) => formula(mathml("mrow", {}, identifier("Δ"), of));
     const quotient = (above, below) => formula(mathml("mfrac", {}, mathml("mrow", {}, identifier("Δ"), above), mathml("mrow", {}, identifier("Δ"), below)));
     const equals = (symbol, value) => html("td", {}, html("span", { class: "pair" }, symbol, html("span", {}, value)));
@@ -84,7 +83,9 @@ export function mountNudge(root, data, update) {
       row(change(v.C, "dC", n.dC), v.C, v.a, n.da, d.dC_da),
       row(html("td", {}, html("b", {}, "in all")), v.C, v.p, n.parameter, d.product),
     );
-    const moved = Math.abs(n.dC) < 1e-12 ? "leaves the cost as it is" : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${state.C.toFixed(6)} to ${(state.C + n.dC).toFixed(6)}`;
+    const [from, to] = [state.C, state.C + n.dC].map((C) => C.toFixed(6));
+    const moved = Math.abs(n.dC) < 1e-12 ? "leaves the cost as it is" : `${n.dC < 0 ? "lowers" : "raises"} the cost ${from === to ? `by ${number(Math.abs(n.dC)).slice(1)}` : `from ${from} to ${to}`}`;
+    slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
     says.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
   };
 }

@@ -23,6 +23,7 @@ export const readAs = ({ label, answer }) => (label === answer ? `label ${label}
 export function mountDigit(root, data, update) {
   const seen = html("canvas", { class: "seen", role: "img" });
   const verdict = html("p", { class: "verdict", "aria-live": "polite" });
+  let said = "";
   const paintSeen = data.side ? mountPictures(root, data, update, seen) : mountNumbers(root, data, update);
   const paintDesired = mountDesired(root, data, update);
   root.append(verdict);
@@ -32,18 +33,18 @@ export function mountDigit(root, data, update) {
     paintDesired(state);
     const outputs = state.passed.a[data.network.L];
     const answer = answerOf(outputs);
+    const desired = data.digits ? ` against the desired ${answerOf(state.y)}${state.example === null ? ": set y to what you meant" : ""}` : "";
+    if (said === (said = `${answer} ${state.C_name} ${state.C}${desired}`)) return; // announce only what is new
     verdict.replaceChildren(
-      data.digits
-        ? html("span", {}, "The network reads it as ", html("b", { id: "answer" }, String(answer)), ` (a = ${number(outputs[answer] ?? outputs[0])}). `)
-        : "",
-      html("span", {}, "Cost ", html("span", { class: "is-C" }, state.C_name), " = ", html("span", { class: "number", id: "cost", "data-value": String(state.C) }, state.C.toFixed(6)), "."),
+      data.digits ? html("span", {}, "The network reads it as ", html("b", { id: "answer" }, String(answer)), ` (a = ${number(outputs[answer])}). `) : "",
+      html("span", {}, "Cost ", html("span", { class: "is-C" }, state.C_name), " = ", html("span", { class: "number", id: "cost", "data-value": String(state.C) }, state.C.toFixed(6)), `${desired}.`),
     );
   };
 }
 
 function mountPictures(root, data, update, seen) {
   const sheet = html("canvas", { class: "sheet", width: 280, height: 280, role: "img", "aria-label": "Draw a digit here with a mouse or a finger" });
-  const clear = pen(sheet, (ink) => {
+  const { clear, wipe } = pen(sheet, (ink) => {
     const pixels = centred(ink, sheet.width, data.side);
     update({ example: null, pixels, x: Float64Array.from(pixels, (value) => value * (1 / 255)) });
   });
@@ -72,14 +73,17 @@ function mountPictures(root, data, update, seen) {
       painted = state.theme;
     }
     select(state.example);
-    if (state.example !== null) keepInSight(gallery, pictures[state.example]);
+    if (state.example !== null) {
+      keepInSight(gallery, pictures[state.example]);
+      wipe();
+    }
     paintPicture(seen, state.pixels, data.side);
     seen.setAttribute("aria-label", state.example === null ? "your drawing, centred" : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`);
   };
 }
 
 function keepInSight(container, element) {
-  const above = element.offsetTop - container.offsetTop;
+  const above = element.offsetTop; // from the container, which is positioned
   if (above < container.scrollTop || above + element.offsetHeight > container.scrollTop + container.clientHeight) {
     container.scrollTop = above - container.clientHeight / 2;
   }
@@ -88,6 +92,7 @@ function keepInSight(container, element) {
 // Inputs that are no picture: a number each, as far as there is room.
 function mountNumbers(root, data, update) {
   const chosen = html("select", { id: "example", "aria-label": "example", change: () => update({ example: Number(chosen.value) }) },
+    html("option", { value: "", disabled: true }, "your own numbers"),
     data.examples.map((example, n) => html("option", { value: n }, `example ${example.index}`)));
   const inputs = Array.from({ length: Math.min(data.network.sizes[0], 16) }, (_, i) =>
     html("input", { type: "number", step: "any", "aria-label": `a(0)[${i}]`, change: (event) => {
@@ -97,7 +102,7 @@ function mountNumbers(root, data, update) {
     } }));
   root.append(html("p", {}, chosen), html("p", { class: "inputs" }, inputs.map((input, i) => html("label", {}, `a(0)[${i}] `, input))));
   return (state) => {
-    if (state.example !== null) chosen.value = String(state.example);
+    chosen.value = state.example === null ? "" : String(state.example);
     inputs.forEach((input, i) => (input.value = String(state.x[i])));
   };
 }

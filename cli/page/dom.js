@@ -22,11 +22,11 @@ export const mathml = (name, attributes, ...children) =>
 export function number(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  const sign = value < 0 && size >= 1e-12 ? "-" : "+";
+  const sign = value < 0 ? "−" : "+";
   if (size < 1e-12) return "+0.000000";
   if (size >= 1e-3 && size < 100) return sign + size.toFixed(6);
   const [digits, power] = size.toExponential(2).split("e");
-  return `${sign}${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  return `${sign}${digits}e${power[0].replace("-", "−")}${power.slice(1).padStart(2, "0")}`;
 }
 
 export const ratio = (numerator, denominator) => (Math.abs(denominator) < 1e-12 ? "–" : number(numerator / denominator));

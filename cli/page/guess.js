@@ -1,5 +1,6 @@
 // "Guess the sign first": everything that gives the derivative's sign away is hidden until the guess is made.
 
+import { pathsOf } from "./network.js";
 import { strongestInto } from "./layers.js";
 import { letterOf } from "./chain.js";
 import { html, nameOf, number } from "./dom.js";
@@ -20,17 +21,15 @@ export function mountGuess(root, data, update) {
     const pick = (n) => Math.floor(Math.random() * n);
     const example = pick(data.examples.length);
     const l = data.network.L;
-    const j = pick(data.network.sizes[l]);
+    const j = data.digits && Math.random() < 0.5 ? data.examples[example].label : pick(data.network.sizes[l]); // half of them with y = 1
     update({ example });
     update({ place: strongestInto(data.current, l, j), guess: { ...data.current.guess, made: null } });
-    document.getElementById("guess-rises")?.focus();
   }
 
   return (state) => {
     const { guess, place, derivative: d } = state;
     mode.checked = guess.on;
     const hides = guess.on && guess.made === null;
-    document.body.classList.toggle("guessing", hides);
     for (const element of document.querySelectorAll("[data-reveals]")) element.hidden = hides;
     if (!guess.on) {
       question.replaceChildren();
@@ -43,21 +42,28 @@ export function mountGuess(root, data, update) {
         ...(k === null ? [] : [`a(${l - 1})[${k}] = ${number(state.passed.a[l - 1][k])}`]),
         `z(${l})[${j}] = ${number(state.passed.z[l][j])}`,
         `a(${l})[${j}] = ${number(state.passed.a[l][j])}`,
-        l === data.network.L ? `y[${j}] = ${state.y[j]}` : "it is a hidden neuron, so the paths from it decide",
+        ...(l === data.network.L ? [`y[${j}] = ${state.y[j]}`] : []),
       ].join(", ");
       question.replaceChildren(
-        html("p", {}, `You know that ${known}. If ${nameOf(place)} is raised a little, does the cost ${state.C_name} rise or fall?`),
-        html("p", {}, html("button", { type: "button", id: "guess-rises", click: () => make(1) }, `it rises: ∂C/∂${p} > 0`), " ", html("button", { type: "button", id: "guess-falls", click: () => make(-1) }, `it falls: ∂C/∂${p} < 0`)),
+        html("p", {}, `You know that ${known}.${l < data.network.L ? strongestWay(state, data) : ""} If ${nameOf(place)} is raised a little, does the cost ${state.C_name} rise or fall?`),
+        html("p", {}, html("button", { type: "button", id: "guess-rises", "data-key": "guess", click: () => make(1) }, `it rises: ∂C/∂${p} > 0`), " ", html("button", { type: "button", id: "guess-falls", "data-key": "guess-falls", click: () => make(-1) }, `it falls: ∂C/∂${p} < 0`), " ", html("button", { type: "button", id: "guess-stays", click: () => make(0) }, "it stays: 0")),
       );
       return;
     }
     const right = Math.sign(d.product) === guess.made;
-    const verdict = d.product === 0 ? "Neither: it is 0." : right ? "✓ Right." : "✗ Not so.";
+    const verdict = right ? "✓ Right." : "✗ Not so.";
     question.replaceChildren(
       html("p", {}, html("b", { id: "guess-verdict" }, verdict), ` ∂z/∂${p} = ${number(d.dz)}, σ′ = ${number(d.da_dz)} and ∂C/∂a = ${number(d.dC_da)} make ${number(d.product)}: ${because(state, data)}`),
-      html("p", {}, html("span", { id: "score" }, `${guess.right} of ${guess.asked} right. `), html("button", { type: "button", id: "another", click: another }, "another one")),
+      html("p", {}, html("span", { id: "score" }, `${guess.right} of ${guess.asked} right. `), html("button", { type: "button", id: "another", "data-key": "guess", click: another }, "another one")),
     );
   };
+}
+
+// Of a hidden neuron: what is known of the path by which it moves the cost most.
+function strongestWay({ place: { l, j }, passed, back, y }, data) {
+  const [path] = pathsOf(data.network, back, l, j).sort((p, q) => Math.abs(q.product) - Math.abs(p.product));
+  const target = l + 1 === data.network.L ? ` and y[${path.j}] = ${y[path.j]}` : "";
+  return ` Its strongest way on is ${nameOf({ l: l + 1, j: path.j, k: j })} = ${number(path.w)} to a(${l + 1})[${path.j}] = ${number(passed.a[l + 1][path.j])}${target}.`;
 }
 
 // Which factor decides the sign.

@@ -69,7 +69,8 @@ function averaged(ink, sheet, box, width, height) {
   return small;
 }
 
-// Let a pointer (mouse, pen, finger) draw on the canvas; `drawn` is told after every stroke's piece.
+// Let a pointer (mouse, pen, finger) draw on the canvas; `drawn` is told of the ink after every piece of a stroke, and
+// when it is cleared. `wipe` takes the strokes away without a word.
 export function pen(canvas, drawn) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const ink = () =>
@@ -84,8 +85,7 @@ export function pen(canvas, drawn) {
       ((event.clientY - box.top) / box.height) * canvas.height,
     ];
   };
-  const stroke = (event) => {
-    const here = place(event);
+  const stroke = (here) => {
     context.lineWidth = PEN * canvas.width;
     context.lineCap = context.lineJoin = "round";
     context.strokeStyle = "#808080"; // its alpha is the ink, and grey shows on light and dark paper
@@ -94,17 +94,25 @@ export function pen(canvas, drawn) {
     context.lineTo(here[0] + 0.01, here[1]); // not quite zero: a press alone leaves a dot
     context.stroke();
     last = here;
-    drawn(ink());
   };
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
     canvas.setPointerCapture(event.pointerId);
     last = place(event);
-    stroke(event);
+    stroke(last);
+    drawn(ink());
   });
-  canvas.addEventListener("pointermove", (event) => last && stroke(event));
+  canvas.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const one of passed.length ? passed : [event]) stroke(place(one));
+    drawn(ink());
+  });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (last = null));
-  return () => {
-    context.clearRect(0, 0, canvas.width, canvas.height);
+  const wipe = () => context.clearRect(0, 0, canvas.width, canvas.height);
+  const clear = () => {
+    wipe();
     drawn(ink());
   };
+  return { clear, wipe };
 }

@@ -7,8 +7,9 @@ import { paintPicture } from "./digit.js";
 
 const TALL = 360; // at most, and a row of neurons
 const ROW = 26;
+const LABEL = 62; // beside an output neuron
 const TOP = 30; // the titles
-const NARROW = { below: 480, gap: 22, picture: 84 }; // the least gap between columns, and the picture's side
+const NARROW = { below: 480, gap: 12, picture: 72 }; // the least gap between columns, and the picture's side
 const ROOMY = { gap: 46, picture: 112 };
 
 // A neuron's strongest incoming weight for the example at hand: |∂C/∂w| is largest where a is.
@@ -20,6 +21,7 @@ export function mountLayers(root, data, update) {
   const place = mountPlace(data, update);
   root.append(stage, place.element);
   let built = null;
+  let shown = null; // the place that was last brought into sight
 
   function build() {
     const room = stage.clientWidth < NARROW.below ? NARROW : ROOMY;
@@ -46,6 +48,11 @@ export function mountLayers(root, data, update) {
     if (built?.width !== stage.clientWidth) build();
     built.groups.forEach((group) => group.render(state));
     drawWires(built.wires, built.columns, data, state, update);
+    if (shown !== state.place) {
+      const column = built.columns[state.place.l];
+      stage.scrollLeft = column.left + column.width - stage.clientWidth;
+      shown = state.place;
+    }
     place.render(state);
   };
 }
@@ -56,15 +63,15 @@ function arrange(n, l, tall, picture, data) {
     const [pixel, top] = [picture / data.side, TOP + (tall - picture) / 2];
     return { n, width: picture, picture, pixel, top, centre: (k) => [((k % data.side) + 0.5) * pixel, top + (Math.floor(k / data.side) + 0.5) * pixel] };
   }
-  const rows = Math.min(n, 20);
+  const rows = Math.min(n, n > 120 ? 40 : 20);
   const cell = Math.min(ROW, tall / rows);
   const across = Math.ceil(n / rows);
   const top = TOP + (tall - cell * rows) / 2;
-  const isOutput = l === data.network.L;
+  const pitch = l === data.network.L ? cell + LABEL : cell;
   return {
     n, cell, rows,
-    width: Math.max(44, across * cell) + (isOutput ? 62 : 0),
-    centre: (i) => [(Math.floor(i / rows) + 0.5) * cell, top + ((i % rows) + 0.5) * cell],
+    width: Math.max(44, across * pitch),
+    centre: (i) => [Math.floor(i / rows) * pitch + cell / 2, top + ((i % rows) + 0.5) * cell],
   };
 }
 
@@ -76,7 +83,7 @@ function drawColumn(column, data, update) {
   const neurons = Array.from({ length: column.n }, (_, i) => {
     const [x, y] = column.centre(i);
     return svg("g", { id: `neuron-${l}-${i}`, class: "neuron", transform: `translate(${column.left + x} ${y})` },
-      svg("rect", { x: -column.cell / 2, y: -column.cell / 2, width: column.cell, height: column.cell, class: "target" }),
+      svg("rect", { x: -column.cell / 2, y: -column.cell / 2, width: column.cell + (isOutput ? LABEL : 0), height: column.cell, class: "target" }),
       svg("circle", { r: Math.max(3, column.cell / 2 - 2), class: "edge" }),
       svg("circle", { r: 0, class: "activation" }),
       isOutput ? svg("text", { x: column.cell / 2 + 4, y: 4 }, svg("tspan", {}, String(i)), svg("tspan", { dx: 8 })) : null);
@@ -92,6 +99,7 @@ function drawColumn(column, data, update) {
       neurons.forEach((neuron, i) => {
         const [, edge, activation, label] = neuron.childNodes;
         activation.setAttribute("r", String(Number(edge.getAttribute("r")) * Math.sqrt(Math.min(1, Math.abs(a[i]) / most))));
+        activation.classList.toggle("negative", a[i] < 0);
         neuron.classList.toggle("source", l === state.place.l - 1 && i === state.place.k);
         neuron.setAttribute("aria-label", `neuron ${i} of layer ${l}: a = ${number(a[i])}`);
         neuron.dataset.value = String(a[i]);
@@ -109,8 +117,8 @@ function drawInput(column, title, data, update) {
     const box = canvas.getBoundingClientRect();
     const at = (offset, size) => Math.max(0, Math.min(data.side - 1, Math.floor((offset / size) * data.side)));
     const k = at(event.clientY - box.top, box.height) * data.side + at(event.clientX - box.left, box.width);
-    const { l, j } = data.current.place;
-    update({ place: l === 1 ? { l, j, k } : { l: 1, j: l === 2 && data.current.place.k !== null ? data.current.place.k : 0, k } });
+    const owner = weightsOf(data.current.place);
+    update({ place: { l: 1, j: owner.l === 1 ? owner.j : 0, k } });
   };
   const holder = svg("foreignObject", { x: column.left, y: column.top, width: column.picture, height: column.picture, click: choose }, canvas);
   return {
@@ -187,6 +195,9 @@ function mountPlace(data, update) {
   };
 }
 
+// The neuron whose incoming weights are shown: in the first layer the chosen one, else the one that its weight comes from.
+const weightsOf = ({ l, j, k }) => (l === 1 || k === null ? { l, j } : { l: l - 1, j: k });
+
 // Weights into one neuron and their gradient. Negative cells bear a dash, so that colour is not needed.
 export function mountHeat(root, data, update) {
   const { network } = data;
@@ -210,19 +221,19 @@ export function mountHeat(root, data, update) {
     if (k < network.sizes[shown.l - 1]) choose(k);
   }
   function walk(event) {
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: shown.across, ArrowUp: -shown.across };
+    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: shown.across, ArrowUp: -shown.across, Home: -Infinity, End: Infinity };
     if (!(event.key in moves)) return;
     event.preventDefault();
     choose((data.current.place.l === shown.l ? (data.current.place.k ?? 0) : 0) + moves[event.key]);
   }
 
   root.append(title, html("div", { class: "heats" }, maps.map((map) => map.figure)),
-    html("label", { class: "screen-only" }, averaged, ` average the gradient over the ${counted(data.batch.length, "example")} of the batch`),
-    html("p", { class: "hint" }, "The stronger the colour, the larger the size; cells with a dash are negative. Click one, or walk with the arrow keys, to choose its weight."));
+    data.batch.length > 1 ? html("label", { class: "screen-only", "data-reveals": true }, averaged, ` average the gradient over the ${data.batch.length} examples of the batch`) : "",
+    html("p", { class: "hint" }, "The stronger the colour, the larger the size; cells with a dash are negative. Click one, or walk with the arrow keys, to choose its weight. For one example the gradient is what comes in, times one number, ∂C/∂z of the neuron; averaged, it no longer is."));
 
   return (state) => {
     const { l, j, k } = state.place;
-    const owner = l === 1 || k === null ? { l, j } : { l: l - 1, j: k };
+    const owner = weightsOf(state.place);
     const n = network.sizes[owner.l - 1];
     const across = owner.l === 1 && data.side ? data.side : Math.ceil(Math.sqrt(n));
     shown = { l: owner.l, j: owner.j, across, down: Math.ceil(n / across) };
@@ -236,10 +247,10 @@ export function mountHeat(root, data, update) {
       const of = i ? (state.averaged ? "∂C/∂w, the average" : `∂${state.C_name}/∂w`) : "w";
       const most = Math.max(...Array.from(values, Math.abs));
       paintHeat(canvas, values, shown, isIts ? k : null);
-      caption.textContent = `${of}, from ${number(-most)} to ${number(most)}`;
+      const at = isIts && k !== null ? k : 0;
+      caption.textContent = `${of}, from ${number(-most)} to ${number(most)}${isIts && k !== null ? `; chosen: ${number(values[k])}` : ""}`;
       canvas.setAttribute("aria-label", `${of} of neuron ${owner.j} of layer ${owner.l}: choose a weight`);
       canvas.setAttribute("aria-valuemax", String(n - 1));
-      const at = isIts && k !== null ? k : 0;
       canvas.setAttribute("aria-valuenow", String(at));
       canvas.setAttribute("aria-valuetext", `${nameOf({ ...owner, k: at })}: ${number(values[at])}`);
     });

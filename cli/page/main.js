@@ -41,6 +41,7 @@ function read(given) {
 const data = read(JSON.parse(document.getElementById("data").textContent));
 const { network, examples, trace } = data;
 const begins = trace.weight ?? trace.bias;
+const paper = matchMedia("print");
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
 const start = {
@@ -73,7 +74,7 @@ function derive(chosen) {
     perExample: data.batch.map((one) => derivativeOf(one.passed, one.back, place)),
     // whether this is what the command was asked for, and so what `--json` prints
     isTraced: isOwnTarget && index === begins.example && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
-    theme: darkness.matches ? "dark" : "light",
+    theme: paper.matches ? "paper" : darkness.matches ? "dark" : "light",
   };
 }
 
@@ -92,7 +93,18 @@ function update(change) {
   if (isNew && next.guess.on && !change.guess) next.guess = { ...next.guess, made: null };
   chosen = next;
   data.current = derive(chosen);
-  for (const view of views) view(data.current);
+  keepingFocus(() => views.forEach((view) => view(data.current)));
+}
+
+// Views make buttons anew: where the one that had the focus is gone, its successor gets it, else its section's heading.
+function keepingFocus(render) {
+  const focused = document.activeElement;
+  const section = focused?.closest("section");
+  const instead = focused?.closest(".route") ? ".path" : "[data-key='guess'], h2";
+  render();
+  if (!focused || focused === document.body || focused.isConnected) return;
+  const successor = section?.querySelector(`[data-key="${focused.dataset.key}"]:not(:disabled)`);
+  (successor ?? section?.querySelector(instead))?.focus();
 }
 
 // Does this page compute what the command computed? The largest difference over everything that `--json` names.
@@ -124,7 +136,7 @@ views = [
 ];
 update({});
 compareWithTrace();
-darkness.addEventListener("change", () => update({}));
+for (const media of [darkness, paper]) media.addEventListener("change", () => update({}));
 let resized = 0;
 addEventListener("resize", () => {
   cancelAnimationFrame(resized);

@@ -61,7 +61,7 @@ export function mountPaths(root, data, update) {
     const a_j = () => variable("a", l + 1, "j");
     drawRoute(route, state, neuron, update);
     title.replaceChildren(formula(fraction(C(), a()), operator("="), sumOver("j"), fraction(z_j(), a()), fraction(a_j(), z_j()), fraction(C(), a_j())));
-    list.replaceChildren(...shown.map((path) => html("li", {}, html("button", { type: "button", class: path.product < 0 ? "path negative" : "path positive", "data-j": path.j, click: () => walk(neuron, path.j) },
+    list.replaceChildren(...shown.map((path, rank) => html("li", {}, html("button", { type: "button", class: path.product < 0 ? "path negative" : "path positive", "data-j": path.j, "data-key": `path-${rank}`, click: () => walk(neuron, path.j) },
       html("span", { class: "through" }, `j = ${path.j}`),
       html("span", { class: "product" }, field(traced(`terms.${path.j}.product`), path.product)),
       signedBar(path.product / most),
@@ -90,7 +90,7 @@ function drawRoute(element, state, neuron, update) {
   const back = (step) => update({ place: step.from, route: state.route.filter(({ l }) => l > step.l) });
   element.replaceChildren(
     html("span", { class: "is-C" }, state.C_name),
-    ...state.route.flatMap((step) => [" ← ", html("button", { type: "button", click: () => back(step) }, `a(${step.l})[${step.j}]`)]),
+    ...state.route.flatMap((step) => [" ← ", html("button", { type: "button", "data-key": `route-${step.l}`, click: () => back(step) }, `a(${step.l})[${step.j}]`)]),
     " ← ",
     html("b", {}, `a(${neuron.l})[${neuron.n}]`),
   );
