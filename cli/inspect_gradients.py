@@ -201,7 +201,7 @@ def _subject(run: str | None, name: Literal["best", "last"] | None, init: bool) 
     directory = RunDirectory(file.parent.parent)
     if not (file.parent.name == "checkpoints" and directory.exists):
         return Subject(file.name, loaded, [])
-    return Subject(directory.path.absolute().name, loaded, directory.gradient_norms())
+    return Subject(directory.path.absolute().name, loaded, directory.gradient_norms(loaded.config))
 
 
 def _check_place(network: "Network", weight: tuple[int, int, int] | None, bias: tuple[int, int] | None) -> None:

@@ -26,7 +26,7 @@ from data_scripts.files import remove_leftovers, write_atomically
 
 from .checkpoint import fingerprint, save_checkpoint
 from .config import Config
-from .config_file import MAX_BYTES, read_config
+from .config_file import MAX_BYTES
 from .config_writer import to_yaml
 from .epoch_table import EpochTable, Row
 from .errors import DivergenceError, RunError
@@ -174,14 +174,14 @@ class RunDirectory:
                 _numbers(row)
         return rows
 
-    def gradient_norms(self) -> list[GradientNorms]:
-        """What gradients.csv says, without a last epoch that was cut off; nothing where there is no such file.
+    def gradient_norms(self, config: Config) -> list[GradientNorms]:
+        """What gradients.csv of this configuration's network says, without a last epoch that was cut off; nothing where there is no such file.
 
         Raises RunError where it is damaged.
         """
         if not self.gradients_file.exists():
             return []
-        table = self._gradients_table(read_config(self.config_file))
+        table = self._gradients_table(config)
         L = table.rows_per_epoch
         with table.damage_named():
             rows = table.read()
@@ -209,7 +209,7 @@ class RunDirectory:
         metrics.go_on_after(state.epoch, self.metrics())
         if config.training.gradient_norms:
             told = state.epoch if state.epoch or state.step else -1  # before the first step epoch 0 is yet to come
-            gradients.go_on_after(told, [row for norms in self.gradient_norms() for row in _gradient_rows(norms)])
+            gradients.go_on_after(told, [row for norms in self.gradient_norms(config) for row in _gradient_rows(norms)])
         self.describe({**self.description(), "status": "running", "updated": now()})
         try:
             for report in progress:

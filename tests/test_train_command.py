@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import Command
 
-from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
+from mnist_nn import Config, initial_state, load_checkpoint, read_config, save_checkpoint
 from mnist_nn.errors import RunError
 from mnist_nn.run_directory import RunDirectory
 from mnist_nn.training import GradientNorms, Progress
@@ -234,6 +234,11 @@ def test_a_run_killed_between_metrics_and_checkpoint_resumes_to_the_same_bits(nn
 NORMS = ["--set", "training.gradient_norms=true"]
 
 
+def norms_of(run: str) -> list[GradientNorms]:
+    directory = RunDirectory(Path(run))
+    return directory.gradient_norms(read_config(directory.config_file))
+
+
 def test_gradient_norms_are_recorded_for_every_epoch_and_layer_and_read_back_as_they_were(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +250,7 @@ def test_gradient_norms_are_recorded_for_every_epoch_and_layer_and_read_back_as_
     header, *rows = Path("run/gradients.csv").read_text().splitlines()
     assert header == "epoch,layer,dC_dw_norm,dC_db_norm"
     assert [row.split(",")[:2] for row in rows] == [[str(epoch), str(l)] for epoch in range(4) for l in (1, 2)]
-    assert RunDirectory(Path("run")).gradient_norms() == told
+    assert norms_of("run") == told
     assert told[0].epoch == 0
     assert float(rows[1].split(",")[2]) == told[0].dC_dw[2] > 0
     assert float(rows[6].split(",")[3]) == told[3].dC_db[1] > 0
@@ -257,7 +262,7 @@ def test_without_the_key_there_is_no_file_of_gradient_norms_and_the_fingerprint_
     nn("train", small, "--run-dir", "with", *NORMS)
     nn("train", small, "--run-dir", "without")
     assert not Path("without/gradients.csv").exists()
-    assert RunDirectory(Path("without")).gradient_norms() == []
+    assert norms_of("without") == []
     assert fingerprint_of(Path("with")) == fingerprint_of(Path("without"))
     assert metrics_without_seconds(Path("with")) == metrics_without_seconds(Path("without"))
 
@@ -268,7 +273,7 @@ def test_an_interrupted_run_ends_with_the_gradient_norms_of_one_never_interrupte
 ) -> None:
     nn("train", small, "--run-dir", "whole", *NORMS)
     interrupted(nn, small, monkeypatch, *NORMS, at=at)
-    assert [norms.epoch for norms in RunDirectory(Path("cut")).gradient_norms()] == list(range(at[0] + 1))
+    assert [norms.epoch for norms in norms_of("cut")] == list(range(at[0] + 1))
     assert nn("train", "--resume", "cut").code == 0
     assert Path("cut/gradients.csv").read_bytes() == Path("whole/gradients.csv").read_bytes()
 
@@ -293,7 +298,7 @@ def test_a_run_that_ends_within_or_after_an_append_resumes_to_the_same_gradient_
     with monkeypatch.context() as patch:
         patch.setattr("mnist_nn.epoch_table.append_durably", append)
         assert nn("train", small, "--run-dir", "cut", *NORMS).code == 1
-    assert all(list(norms.dC_dw) == [1, 2] for norms in RunDirectory(Path("cut")).gradient_norms())
+    assert all(list(norms.dC_dw) == [1, 2] for norms in norms_of("cut"))
     assert nn("train", "--resume", "cut").code == 0
     assert Path("cut/gradients.csv").read_bytes() == Path("whole/gradients.csv").read_bytes()
     assert metrics_without_seconds(Path("cut")) == metrics_without_seconds(Path("whole"))
@@ -321,7 +326,7 @@ def test_damaged_gradient_norms_are_refused_in_one_line(
     file = Path("cut/gradients.csv")
     file.write_text(damage(file.read_text()))
     with pytest.raises(RunError) as refused:
-        RunDirectory(Path("cut")).gradient_norms()
+        norms_of("cut")
     assert str(refused.value).startswith(f"cut/gradients.csv: is damaged, or cannot be read: {reason}")
     assert nn("train", "--resume", "cut").error == f"Error: {refused.value}"
 
@@ -344,7 +349,7 @@ def test_norms_that_are_infinite_or_no_numbers_are_written_and_read_as_they_are(
     run = RunDirectory.create(Path("run"), config, state, {})
     list(run.record(config, state, [Progress(0, 0, 1, gradient_norms=GradientNorms(0, {1: np.inf}, {1: np.nan}))]))
     assert Path("run/gradients.csv").read_text().splitlines()[1] == "0,1,inf,nan"
-    (norms,) = run.gradient_norms()
+    (norms,) = run.gradient_norms(config)
     assert norms.dC_dw[1] == np.inf
     assert np.isnan(norms.dC_db[1])
 
