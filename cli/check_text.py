@@ -4,6 +4,7 @@ import math
 
 from mnist_nn.gradient_check import GradientCheck
 
+from .derivative_text import letter_of
 from .gradient_report import Report
 from .terminal import Terminal
 from .text import name_of
@@ -18,19 +19,19 @@ def checked(report: Report, terminal: Terminal) -> list[str]:
     lines = terminal.wrapped(check_result(report.check))
     if report.differences:
         d = report.derivative
-        p = "b" if d.k is None else "w"
-        about = f"The same for {name_of(d.layer, d.j, d.k)} alone, over a range of h:"
-        compared = f"(C({p} + h) − C({p} − h)) / 2h beside ∂C/∂{p} = {d.mean:+.9e}"
-        logs = [math.log10(max(difference.error, 1e-18)) for difference in report.differences]
+        p = letter_of(d)
+        about = f"{name_of(d.layer, d.j, d.k)} alone, by (C({p} + h) − C({p} − h)) / 2h over a range of h"
+        compared = f"beside ∂C/∂{p} = {d.mean:+.9e}:"
+        logs = [math.log10(min(max(difference.error, 1e-18), 1e300)) for difference in report.differences]
         low, high = min(logs), max(logs)
         best = min(range(len(logs)), key=logs.__getitem__)
         rows = [["h", "difference", "error", "", ""]]
         for i, (difference, log) in enumerate(zip(report.differences, logs, strict=True)):
             size = round(BAR * (log - low) / ((high - low) or 1))
-            why = "the curve bends" if i < best else "rounding" if i > best else "closest"
+            why = "h is too large" if i < best else "rounding" if i > best else "closest"
             rows.append(
                 [f"{difference.h:.0e}", f"{difference.derivative:+.9e}", f"{difference.error:.0e}",
-                 "agrees" if difference.passed else "", f"{'█' * size} {why}"]
+                 "agrees" if difference.passed else "", f"{'█' * size} {why if difference.error else ''}".strip()]
             )  # fmt: skip
         lines += ["", *terminal.spread(about, compared), *terminal.table(rows, ">>><<")]
     return lines

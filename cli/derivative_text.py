@@ -8,89 +8,96 @@ from mnist_nn.inspection import Derivative
 from .gradient_report import Report
 from .histogram import histogram
 from .terminal import Terminal
-from .text import ROUNDING, counted, name_of, number, ratio
+from .text import apart, cost, counted, name_of, number
 
 SHOWN_PATHS = 8
+ROUNDING = 1e-12  # a smaller change of z, a or C may be rounding alone, and is taken for 0
 BAR = 24  # columns of the longest bar, where there is room
 FORMULA_DC_DA = {"squared_error": "2(a − y)", "cross_entropy": "(a − y)/(a(1 − a))"}  # in the output layer
 FORMULA_C = {"squared_error": "Σ(a−y)²", "cross_entropy": "−Σ ln"}
 
 
 def letter_of(d: Derivative) -> str:
+    """Of the parameter: w or b."""
     return "b" if d.k is None else "w"
 
 
 def chain(report: Report, terminal: Terminal) -> list[str]:
     """From the parameter to the cost, forwards; and its factors, beside what a nudge does."""
-    d, cost = report.derivative, report.config.cost
+    d, cost_name = report.derivative, report.config.cost
     l, j, k, n = d.layer, d.j, d.k, d.nudge
     letter, name = letter_of(d), name_of(d.layer, d.j, d.k)
     C, z, a = f"C_{d.example}", f"z({l})[{j}]", f"a({l})[{j}]"
-    if k is not None:
-        title, place = f"weight {name} = {d.value:+.6f}", f"from neuron {k} of layer {l - 1} to neuron {j} of layer {l}"
-    else:
-        title, place = f"bias {name} = {d.value:+.6f}", f"of neuron {j} of layer {l}"
-    example = f"example {d.example}, label {d.label}" + ("" if d.answer == d.label else f", read as {d.answer}")
-    first = f"a({l - 1})[{k}]" if k is not None else "1"
-    third = FORMULA_DC_DA[cost] if d.y is not None else f"Σ over {counted(report.config.network.sizes[l + 1], 'path')}"
+    kind = "bias" if k is None else "weight"
+    place = f"of neuron {j}" if k is None else f"from neuron {k} of layer {l - 1} to neuron {j}"
+    example = f"example {d.example}"
+    if report.inspection.are_classes:
+        example += f", label {d.label}" + ("" if d.answer == d.label else f", read as {d.answer}")
+    first = "1" if k is None else f"a({l - 1})[{k}]"
+    third = FORMULA_DC_DA[cost_name] if d.y is not None else f"Σ over {_paths_above(report)}"
     rows = [
         ["factor", "by formula", "", f"at {letter} {n.parameter:+g}", ""],
-        [f"∂{z}/∂{name}", first, f"  {number(d.dz)}", f"Δz {number(n.dz)}", f"Δz/Δ{letter} {ratio(n.dz, n.parameter)}"],
-        [f"∂{a}/∂{z}", f"σ′({z})", f"× {number(d.da_dz)}", f"Δa {number(n.da)}", f"Δa/Δz {ratio(n.da, n.dz)}"],
-        [f"∂{C}/∂{a}", third, f"× {number(d.dC_da)}", f"ΔC {number(n.dC)}", f"ΔC/Δa {ratio(n.dC, n.da)}"],
-        [f"∂{C}/∂{name}", "", f"= {number(d.product)}", "", f"ΔC/Δ{letter} {ratio(n.dC, n.parameter)}"],
+        [f"∂{z}/∂{name}", first, f"  {number(d.dz)}", *_change("z", n.dz, letter, n.parameter)],
+        [f"∂{a}/∂{z}", f"σ′({z})", f"× {number(d.da_dz)}", *_change("a", n.da, "z", n.dz)],
+        [f"∂{C}/∂{a}", third, f"× {number(d.dC_da)}", *_change("C", n.dC, "a", n.da)],
+        [f"∂{C}/∂{name}", "", f"= {number(d.product)}", "", _change("C", n.dC, letter, n.parameter)[1]],
     ]
-    if abs(n.dC) < ROUNDING:
-        effect = f"left {C} at {d.C:.6g}"
-    else:
-        digits = max(6, 1 - math.floor(math.log10(abs(n.dC)))) if math.isfinite(n.dC) else 6
-        effect = f"{'lowered' if n.dC < 0 else 'raised'} {C} from {d.C:.{digits}f} to {d.C + n.dC:.{digits}f}"
-    return [
-        *terminal.spread(title, place, example),
+    lines = [
+        *terminal.spread(f"{kind} {name} = {number(d.value)}", f"{place} of layer {l}", example),
         "",
         *_forwards(report, terminal),
         "",
-        *terminal.table(rows, "<<<<<"),
-        *terminal.wrapped(f"Raising {letter} by {n.parameter:g} {effect}.", indent=2),
+        *terminal.table(rows, "<<<<<", cut=3),
     ]
+    if d.y is not None and report.inspection.cost.dC_dz is not None:
+        left = f"σ′ and ∂{C}/∂{a} cancel: their product is ∂{C}/∂{z} = a − y = {number(d.dC_dz)}."
+        lines += terminal.wrapped(left, indent=2)
+    before, after = apart(d.C, d.C + n.dC)
+    did = f"left {C} at {cost(d.C)}" if abs(n.dC) < ROUNDING else (
+        f"{'lowered' if n.dC < 0 else 'raised'} {C} from {before} to {after}"
+    )  # fmt: skip
+    return [*lines, *terminal.wrapped(f"Raising {letter} by {n.parameter:g} {did}.", indent=2)]
+
+
+def _change(of: str, change: float, by: str, cause: float) -> tuple[str, str]:
+    """Such as ("Δa +0.002379", "Δa/Δz +0.238229")."""
+    change, cause = (0.0 if abs(value) < ROUNDING else value for value in (change, cause))
+    return f"Δ{of} {number(change)}", f"Δ{of}/Δ{by} {number(change / cause) if cause else '–'}"
+
+
+def _paths_above(report: Report) -> str:
+    return counted(report.config.network.sizes[report.derivative.layer + 1], "path")
 
 
 def _forwards(report: Report, terminal: Terminal) -> list[str]:
     """The dependencies from left to right, values below names; from top to bottom where there is no room."""
     d, l, j = report.derivative, report.derivative.layer, report.derivative.j
-    begin = f"a({l - 1})[{d.k}]" if d.a_prev is not None else f"b({l})[{j}]"
-    to_cost = counted(report.config.network.sizes[l + 1], "path") if d.y is None else FORMULA_C[report.config.cost]
-    names = [begin, f"z({l})[{j}]", f"a({l})[{j}]", f"C_{d.example}"]
-    values = [number(d.value if d.a_prev is None else d.a_prev), number(d.z), number(d.a), f"{d.C:.6f}"]
-    arrows = [terminal.plain(arrow) for arrow in ("+" if d.k is None else "w", "σ", to_cost)]
-    desired = f"y[{j}] = {d.y:g}" if d.y is not None else ""
-    dash, head, down, bar = map(terminal.plain, "─▶▼│")
-    upper, lower, under = "  ", "  ", "  "
-    for i, (name, value) in enumerate(zip(names, values, strict=True)):
-        width = max(len(name), len(value))
-        upper += f"{name:^{width}}"
-        lower += f"{value:>{width}}"
-        under += f"{desired if i == 2 else '':^{width}}"
-        if i < len(arrows):
-            arrow = f" {2 * dash}{arrows[i]}{2 * dash}{head} "
-            upper, lower, under = upper + arrow, lower + " " * len(arrow), under + " " * len(arrow)
-    if len(lower) <= terminal.width:
-        return [line for text in (upper, lower, under) if (line := text.rstrip())]
-    lines = []
-    for i, arrow in enumerate(arrows):
-        lines += [f"  {names[i]} {values[i]}" + (f"   {desired}" if desired and i == 2 else ""), f"  {bar} {arrow}",
-                  f"  {down}"]  # fmt: skip
-    return [*lines, f"  {names[-1]} {values[-1]}"]
+    first = ("b", f"b({l})[{j}]", number(d.value)) if d.k is None else ("w", f"a({l - 1})[{d.k}]", number(d.dz))
+    to_cost = _paths_above(report) if d.y is None else FORMULA_C[report.config.cost]
+    names = [first[1], f"z({l})[{j}]", f"a({l})[{j}]", f"C_{d.example}"]
+    values = [first[2], number(d.z), number(d.a), cost(d.C)]
+    below = ["", "", f"y[{j}] = {d.y:g}" if d.y is not None else "", ""]
+    labels = ["+" if d.k is None else first[0], "σ", to_cost]
+    rows: list[list[str]] = [[], [], []]
+    for i, of_one in enumerate(zip(names, values, below, strict=True)):
+        for row, cell in zip(rows, of_one, strict=True):
+            row += [cell, f"──{labels[i]}──▶" if row is rows[0] else ""] if i < len(labels) else [cell]
+    across = terminal.table(rows, "^" * len(rows[0]))
+    if len(across) == len(rows):
+        return [line for line in across if line]
+    lines = [f"{name} {value}   {extra}".rstrip() for name, value, extra in zip(names, values, below, strict=True)]
+    down = [line for name, label in zip(lines, [*labels, ""], strict=True) for line in (name, f"│ {label}", "▼")]
+    return [f"  {terminal.plain(line)}" for line in down[:-2]]
 
 
 def paths(report: Report, position: int, terminal: Terminal) -> list[str]:
-    """One sum over paths of the route, the strongest paths first."""
+    """One sum over paths of the route: the strongest paths, and the one by which the route goes on."""
     paths = report.route[position]
-    l, k, C = paths.layer, paths.neuron, f"C_{paths.example}"
-    ranked = sorted(paths.terms, key=lambda term: -abs(term.product))
-    shown, rest = ranked[:SHOWN_PATHS], ranked[SHOWN_PATHS:]
-    hidden = l + 1 < report.inspection.network.L
-    above = f"∂{C}/∂a({l + 1})[j]" if hidden else FORMULA_DC_DA[report.config.cost]
+    l, k, C, L = paths.layer, paths.neuron, f"C_{paths.example}", report.inspection.network.L
+    ranked = sorted(paths.terms, key=lambda path: -abs(path.product))
+    shown = [path for rank, path in enumerate(ranked) if rank < SHOWN_PATHS or path.j == paths.through]
+    rest = [path for path in ranked if path not in shown]
+    above = f"∂{C}/∂a({l + 1})[j]" if l + 1 < L else FORMULA_DC_DA[report.config.cost]
     rows = [["through", f"w({l + 1})[j,{k}]", f"σ′(z({l + 1})[j])", above, "product"]]
     for path in shown:
         factors = f"  {number(path.w)}", f"× {number(path.da_dz)}", f"× {number(path.dC_da)}"
@@ -101,20 +108,27 @@ def paths(report: Report, position: int, terminal: Terminal) -> list[str]:
     bars = [""] * len(rows)
     bars[1 : 1 + len(shown)] = _signed_bars([path.product for path in shown], terminal.room(rows, BAR // 2, BAR) // 2)
     if paths.backprop is not None:
-        same = math.isclose(paths.sum, paths.backprop, rel_tol=1e-9, abs_tol=1e-15)
+        same = math.isclose(paths.sum, paths.backprop, rel_tol=1e-9, abs_tol=1e-300)
         bars[-1] = "as backprop" if same else f"backprop {number(paths.backprop)}"
-    relation = ""
-    if position and l > report.route[0].layer:
-        relation = "The third factor of the strongest path is itself a sum:"
-    elif position:
-        relation = "One layer back:"
-    of_them = f", the {len(shown)} strongest shown" if rest else ""
+    of_them = f", {len(shown)} shown" if rest else ""
     title = f"∂{C}/∂a({l})[{k}] = Σ_j ∂z({l + 1})[j]/∂a({l})[{k}] · ∂a({l + 1})[j]/∂z({l + 1})[j] · ∂{C}/∂a({l + 1})[j]"
     return [
-        *(terminal.wrapped(relation) if relation else []),
+        *terminal.wrapped(_relation(report, position)),
         *terminal.spread(title, f"{counted(len(ranked), 'path')}{of_them}"),
         *terminal.table([[*row, bar] for row, bar in zip(rows, bars, strict=True)], "<>>>><"),
     ]
+
+
+def _relation(report: Report, position: int) -> str:
+    """How this sum belongs to what was shown before."""
+    paths, d = report.route[position], report.derivative
+    l, k, above = paths.layer, paths.neuron, f"a({paths.layer + 1})[{paths.through}]"
+    if l > d.layer:
+        return f"Of its strongest path, ∂C_{paths.example}/∂a({l})[{k}] is itself a sum:"
+    if l == d.layer or (l == d.layer - 1 and position == 0 and d.k is not None):
+        return ""
+    largest = "" if (l, k) == (d.layer - 1, d.k) else f", the largest |w| into {above}"
+    return f"One layer back from {above}, along w({l + 1})[{paths.through},{k}]{largest}:"
 
 
 def _signed_bars(values: list[float], most: int) -> list[str]:
@@ -130,41 +144,54 @@ def _signed_bars(values: list[float], most: int) -> list[str]:
 
 def average(report: Report, terminal: Terminal) -> list[str]:
     """One example's derivative among those of the batch."""
-    d, labels = report.derivative, report.inspection.labels
-    m = len(d.per_example)
+    d = report.derivative
+    m, mean = len(d.per_example), number(d.mean)
     letter, name = letter_of(d), name_of(d.layer, d.j, d.k)
-    change = number(-report.learning_rate * d.mean)
     step = (
-        f"A step with the next epoch's η = {report.learning_rate:.6g} changes {letter} by −η ∂C/∂{letter} = {change}."
+        f"A plain step with the next epoch's η = {report.learning_rate:.6g} changes {letter} by −η ∂C/∂{letter} = "
+        f"{number(-report.learning_rate * d.mean)}."
     )
     if m == 1:
         return terminal.wrapped(step)
     spread = math.sqrt(sum((value - d.mean) ** 2 for value in d.per_example) / m)
-    rows: list[list[str]] = []
-    counts: list[int] = []
-    here = report.inspection.indices.index(d.example)
-    for bin_ in histogram(d.per_example):
-        who = _labels(Counter(int(labels[i]) for i in bin_.members))
-        marks = f"◀ C_{d.example}" if here in bin_.members else ""
-        low, high = (f"{edge:+.3g}" if edge else "0" for edge in (bin_.low, bin_.high))
-        counts.append(len(bin_.members))
-        rows.append([f"{low:>7} to {high:>7}", f"{len(bin_.members)}", "", f"{who}  {marks}".strip()])
-    if rows:
-        longest = terminal.room(rows, BAR // 3, BAR)
-        for row, count in zip(rows, counts, strict=True):
-            row[2] = "█" * (max(1, round(longest * count / max(counts))) if count else 0)
-    down, up = (sum(sign * value > 0 for value in d.per_example) for sign in (1, -1))
-    cancels = 100 * (1 - abs(sum(d.per_example)) / (sum(map(abs, d.per_example)) or 1))
+    title = f"∂C/∂{name} = (1/{m}) Σ_i ∂C_i/∂{name} = {mean}"
     return [
-        *terminal.spread(
-            f"∂C/∂{name} = (1/{m}) Σ_i ∂C_i/∂{name} = {number(d.mean)}", f"spread (s.d.) {number(spread)[1:]}"
-        ),
-        *(terminal.table(rows, ">><<") if rows else []),
-        *terminal.wrapped(
-            f"{counted(down, 'example')} push {letter} down, {up} push it up; {cancels:.0f}% cancels.", 2
-        ),
+        *terminal.spread(title, f"spread (s.d.) {number(spread)[1:]}"),
+        *_histogram(report, terminal),
+        *terminal.wrapped(_pushes(d.per_example, letter), 2),
         *terminal.wrapped(step, 2),
     ]
+
+
+def _histogram(report: Report, terminal: Terminal) -> list[str]:
+    d, inspection = report.derivative, report.inspection
+    here = inspection.indices.index(d.example)
+    bins = histogram(d.per_example)
+    if not bins:
+        return []
+    edges = [f"{edge:+.3g}" if edge else "0" for edge in (bins[0].low, *(bin_.high for bin_ in bins))]
+    widest = max(map(len, edges))
+    counts = [len(bin_.members) for bin_ in bins]
+    rows = []
+    for i, bin_ in enumerate(bins):
+        labels = _labels(Counter(int(inspection.labels[member]) for member in bin_.members))
+        who = [labels if inspection.are_classes else "", f"◀ C_{d.example}" if here in bin_.members else ""]
+        edge = f"{edges[i]:>{widest}} to {edges[i + 1]:>{widest}}"
+        rows.append([edge, f"{counts[i]}", "  ".join(filter(None, who))])
+    longest = terminal.room(rows, BAR // 3, BAR)
+    sizes = [max(1, round(longest * count / max(counts))) if count else 0 for count in counts]
+    return terminal.table([[*row[:2], "█" * size, row[2]] for row, size in zip(rows, sizes, strict=True)], ">><<")
+
+
+def _pushes(per_example: list[float], letter: str) -> str:
+    """Which way the examples want the parameter to go: against the sign of their derivatives."""
+    down, up = (sum(sign * value > 0 for value in per_example) for sign in (1, -1))
+    neither = len(per_example) - down - up
+    if not down + up:
+        return f"No example pushes {letter}: each derivative is 0."
+    cancels = 100 * (1 - abs(sum(per_example)) / sum(map(abs, per_example)))
+    rest = f", {neither} neither" if neither else ""
+    return f"{down} of {len(per_example)} push {letter} down, {up} up{rest}; {cancels:.0f}% of their size cancels."
 
 
 def _labels(counts: Counter[int]) -> str:

@@ -18,11 +18,9 @@ from .gradient_report import Report, as_document
 from .gradient_text import as_text
 from .terminal import Terminal
 
-MAX_PARAMETERS = 1_000_000
-MAX_EXAMPLES = 500
 GALLERY = 64  # examples at least, where there are so many
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
-# The page\'s code, each module after those it imports.
+# The page's code, each module after those it imports.
 MODULES = [
     "dom",
     "network",
@@ -93,7 +91,7 @@ def _base64(values: "np.ndarray[Any, Any]") -> str:
 
 def _embedded(data: dict[str, Any]) -> str:
     """JSON that cannot end the element it stands in, whatever its strings hold."""
-    return json.dumps(data).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return json.dumps(data, allow_nan=False).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _inlined(module: str) -> str:

@@ -1,12 +1,14 @@
 """What `nn inspect-gradients` found: computed once, then shown as text, as JSON, as a page."""
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from mnist_nn import Config
 from mnist_nn.gradient_check import Difference, GradientCheck
-from mnist_nn.inspection import Derivative, Entry, Inspection, LayerSummary, Paths
+from mnist_nn.inspection import Derivative, Inspection, LayerSummary, Paths
 from mnist_nn.training import GradientNorms
+from mnist_nn.written_out import Entry
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def as_document(report: Report) -> dict[str, Any]:
             "max_relative_error": report.check.max_relative_error,
             "worst": report.check.worst and dict(zip(("layer", "j", "k"), report.check.worst, strict=True)),
             "passed": report.check.passed,
+            "skipped": report.check.skipped,
             "differences": [asdict(difference) for difference in report.differences],
         }
     document["route"] = [_paths(paths) for paths in report.route]
@@ -63,7 +66,7 @@ def as_document(report: Report) -> dict[str, Any]:
         document["gradient"] = [asdict(entry) for entry in report.entries]
     if report.norms:
         document["gradient_norms"] = [asdict(norms) for norms in report.norms]
-    return document
+    return cast(dict[str, Any], _finite(document))
 
 
 def _derivative(d: Derivative) -> dict[str, Any]:
@@ -86,6 +89,7 @@ def _derivative(d: Derivative) -> dict[str, Any]:
         "nudge": {f"d{p}": d.nudge.parameter, "dz": d.nudge.dz, "da": d.nudge.da, "dC": d.nudge.dC},
         f"mean_dC_d{p}": d.mean,
         "per_example": d.per_example,
+        "dC_dz": d.dC_dz,
     }
 
 
@@ -100,3 +104,12 @@ def _paths(paths: Paths) -> dict[str, Any]:
         ],
         "sum": paths.sum,
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

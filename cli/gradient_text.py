@@ -2,13 +2,13 @@
 
 import math
 
-from mnist_nn.inspection import Factor
+from mnist_nn.written_out import Factor
 
 from .check_text import checked
-from .derivative_text import average, chain, paths
+from .derivative_text import FORMULA_DC_DA, average, chain, paths
 from .gradient_report import Report
 from .terminal import Terminal
-from .text import name_of, number
+from .text import cost, name_of, number
 
 SHOWN_MISREAD = 4
 CHART = 40  # columns of a chart over the epochs
@@ -38,9 +38,9 @@ def _heading(report: Report, terminal: Terminal) -> list[str]:
     activation = "/".join(dict.fromkeys([config.network.activation, config.network.output]))
     lines = [
         f"{sizes} {activation}, {config.cost.replace('_', ' ')}",
-        f"{which} of the {report.split} split: C = {inspection.C.mean():.6f}",
+        f"{which} of the {report.split} split: C = {cost(float(inspection.C.mean()))}",
     ]
-    wrong = [i for i in range(len(indices)) if answers[i] != labels[i]]
+    wrong = [i for i in range(len(indices)) if answers[i] != labels[i] and inspection.are_classes]
     if wrong:
         some = ", ".join(f"{indices[i]} ({labels[i]} as {answers[i]})" for i in wrong[:SHOWN_MISREAD])
         lines.append(f"misread: {some}" + (f" and {len(wrong) - SHOWN_MISREAD} more" if wrong[SHOWN_MISREAD:] else ""))
@@ -70,24 +70,23 @@ def _layers(report: Report, terminal: Terminal) -> list[str]:
 
 
 def _norms(report: Report, terminal: Terminal) -> list[str]:
-    """‖∂C/∂w‖ of each layer over the epochs, on one logarithmic scale."""
+    """‖∂C/∂w‖ of each layer over the epochs, on one logarithmic scale; nothing where it is 0 or not finite."""
     if not report.norms:
         return []
-    shown = report.norms[:: -(-len(report.norms) // CHART)]
-    logs = {
-        l: [math.log10(max(norms.dC_dw[l], 1e-300)) if math.isfinite(norms.dC_dw[l]) else math.nan for norms in shown]
-        for l in shown[0].dC_dw
-    }
-    finite = [value for values in logs.values() for value in values if math.isfinite(value)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    rows = []
-    for l, values in logs.items():
-        chart = "".join(
-            LEVELS[round((value - low) / ((high - low) or 1) * (len(LEVELS) - 1))] if math.isfinite(value) else " "
-            for value in values
-        )
-        rows.append([f"layer {l}", f"{shown[0].dC_dw[l]:.1e}", chart, f"{shown[-1].dC_dw[l]:.1e}"])
-    title = f"‖∂C/∂w‖ from epoch {shown[0].epoch} to {shown[-1].epoch} of training, on a logarithmic scale"
+    first, last = report.norms[0], report.norms[-1]
+    rows = [[f"layer {l}", f"{first.dC_dw[l]:.1e}", f"{last.dC_dw[l]:.1e}"] for l in first.dC_dw]
+    columns = min(len(report.norms), terminal.room(rows, CHART // 4, CHART))
+    shown = [report.norms[round(i * (len(report.norms) - 1) / max(1, columns - 1))] for i in range(columns)]
+    positive = [size for norms in shown for size in norms.dC_dw.values() if 0 < size < math.inf]
+    low, high = (math.log(of(positive, default=1.0)) for of in (min, max))
+
+    def level(size: float) -> str:
+        share = (math.log(size) - low) / ((high - low) or 1) if 0 < size < math.inf else None
+        return " " if share is None else LEVELS[round(share * (len(LEVELS) - 1))]
+
+    for row, l in zip(rows, first.dC_dw, strict=True):
+        row.insert(2, "".join(level(norms.dC_dw[l]) for norms in shown))
+    title = f"‖∂C/∂w‖ from epoch {first.epoch} to {last.epoch} of training, on a logarithmic scale"
     return [*terminal.wrapped(title), *terminal.table(rows, "<><>")]
 
 
@@ -108,14 +107,15 @@ def _entries(report: Report, terminal: Terminal) -> list[str]:
 
 
 def _factor(factor: Factor, report: Report) -> str:
-    l, i = factor.layer, factor.index
-    if factor.kind == "a":
-        return f"a({l})[{i}]"
-    if factor.kind == "da_dz":
-        return f"σ′(z({l})[{i}])"
-    if factor.kind == "w":
-        return f"w({l})[0,{i}]"
+    l, i, C = factor.layer, factor.index, f"C_{report.derivative.example}"
     if factor.kind == "dC_da" and l == report.inspection.network.L:
-        y = f"y[{i}]"
-        return f"2(a({l})[{i}]\u00a0−\u00a0{y})" if report.config.cost == "squared_error" else f"∂C/∂a({l})[{i}]"
-    return f"∂C/∂a({l})[{i}]" if factor.kind == "dC_da" else "1"
+        formula = FORMULA_DC_DA[report.config.cost].replace("a", f"a({l})[{i}]").replace("y", f"y[{i}]")
+        return formula.replace(" ", "\u00a0")  # stays in one line
+    return {
+        "1": "1",
+        "a": f"a({l})[{i}]",
+        "da_dz": f"σ′(z({l})[{i}])",
+        "w": f"w({l})[0,{i}]",
+        "dC_da": f"∂{C}/∂a({l})[{i}]",
+        "dC_dz": f"(a({l})[{i}]\u00a0−\u00a0y[{i}])",
+    }[factor.kind]

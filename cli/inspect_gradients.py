@@ -1,6 +1,6 @@
-"""`nn inspect-gradients`: each layer's gradient, and one derivative taken apart into the chapter's factors."""
+"""`nn inspect-gradients`: one derivative taken apart into the chapter's factors, and each layer's gradient."""
 
-from dataclasses import dataclass
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,16 +10,14 @@ import click
 from .text import note
 
 if TYPE_CHECKING:
-    from mnist_nn import Examples, Network
-    from mnist_nn.checkpoint import Checkpoint
     from mnist_nn.gradient_check import Difference, GradientCheck
     from mnist_nn.inspection import Inspection
-    from mnist_nn.training import GradientNorms
+    from mnist_nn.written_out import Entry
 
-    from .gradient_report import Report
+    from .inspected import Place
 
-DEFAULT_BATCH = 64
 CHECKED_PER_LAYER = 100  # weights, and as many biases, unless all are asked for
+FILE = click.Path(path_type=Path)
 WRITTEN_OUT = 30  # parameters at most, for the whole ∇C to be written out
 
 
@@ -28,13 +26,9 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
     if value is None:
         return None
     form = str(option.metavar)
-    try:
-        indices = tuple(int(part) for part in value.split(","))
-    except ValueError:
-        indices = ()
-    if len(indices) != form.count(",") + 1 or min(indices) < 0:
+    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", value) or value.count(",") != form.count(","):
         raise click.BadParameter(f"{value!r} is not of the form {form}, such as {'2,4,12' if 'K' in form else '2,4'}")
-    return indices
+    return tuple(map(int, value.split(",")))
 
 
 @click.command("inspect-gradients", short_help="See where the derivatives come from.")
@@ -65,13 +59,16 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
     metavar="N",
     help="Follow the chain through N layers: up to the cost, then back to the input. Default: 1.",
 )
-@click.option("--html", metavar="FILE", help="Write a page on which every derivative can be taken apart.")
+@click.option("--html", metavar="FILE", type=FILE, help="Write a page on which every derivative can be taken apart.")
 @click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
 @click.option("--init", is_flag=True, help="The network before training; RUN may then be a CONFIG as well.")
 @click.option("--check", is_flag=True, help="Compare with central differences, for a sample of the parameters.")
 @click.option("--check-all", is_flag=True, help="The same for every parameter.")
 @click.option(
-    "--save", metavar="FILE", help="Write the averaged gradient as safetensors: w1, b1, … as in a checkpoint."
+    "--save",
+    metavar="FILE",
+    type=FILE,
+    help="Write the averaged gradient as safetensors: w1, b1, … as in a checkpoint.",
 )
 @click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at full precision.")
@@ -83,12 +80,12 @@ def inspect_gradients(
     example: int | None,
     batch: int | None,
     depth: int | None,
-    html: str | None,
+    html: Path | None,
     checkpoint: Literal["best", "last"] | None,
     init: bool,
     check: bool,
     check_all: bool,
-    save: str | None,
+    save: Path | None,
     data_dir: str | None,
     as_json: bool,
 ) -> None:
@@ -103,31 +100,33 @@ def inspect_gradients(
     nn inspect-gradients --html page.html               all of it, in a browser
     nn inspect-gradients chain --init                   the chapter's own network
     """
-    if weight and bias:
-        raise click.UsageError("--weight and --bias exclude each other; ask for one at a time")
-    subject = _subject(run, checkpoint, init)
-    network = subject.checkpoint.network
-    _check_place(network, weight, bias)
-
     from mnist_nn import COSTS
     from mnist_nn.inspection import Inspection
     from mnist_nn.schedule import learning_rate
 
     from .digits import load_split, with_data
     from .gradient_report import Report
+    from .inspected import choose_examples, choose_place, find_subject
+    from .inspection_files import check_files, write_files
 
+    subject = find_subject(run, checkpoint, init)
+    network, state = subject.checkpoint.network, subject.checkpoint.state
+    place = choose_place(network, weight, bias)
     config = with_data(subject.checkpoint.config, None, data_dir)
     split = split or ("validation" if config.data.validation else "train")
     examples = load_split(config, split)
-    indices = _choose_examples(split, len(examples), example, batch)
-    rate = learning_rate(min(subject.checkpoint.state.epoch, config.training.epochs - 1), config.training)
-    inspection = Inspection(network, COSTS[config.cost], _at(examples, indices), indices)
-    layer, j, k = weight or ((*bias, None) if bias else inspection.largest())
+    indices = choose_examples(split, len(examples), example, batch)
+    check_files(save, html, network.parameters.size, len(indices))
+
+    chosen = examples[indices.start : indices.stop]
+    inspection = Inspection(network, COSTS[config.cost], chosen, list(indices))
     shown = indices.index(example or 0)
-    if weight is None and bias is None and example is None:
-        shown = inspection.strongest(layer, j, k)
+    if place is None:
+        place = inspection.largest()
+        shown = inspection.strongest(*place) if example is None else shown
     if depth is None:
-        depth = 0 if bias and layer == network.L else 1
+        depth = 0 if bias and place[0] == network.L else 1
+    rate = learning_rate(min(state.epoch, config.training.epochs - 1), config.training)
     checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
     report = Report(
         name=subject.name,
@@ -137,31 +136,28 @@ def inspect_gradients(
         inspection=inspection,
         layers=inspection.layers(rate),
         norms=subject.norms,
-        derivative=inspection.derivative(layer, j, k, shown),
-        route=list(islice(inspection.route(layer, j, k, shown), depth)),
-        entries=list(inspection.entries(shown)) if network.parameters.size <= WRITTEN_OUT else [],
+        derivative=inspection.derivative(*place, shown),
+        route=list(islice(inspection.route(*place, shown), depth)),
+        entries=_entries(inspection, shown),
         check=checked,
-        differences=_differences(inspection, layer, j, k) if checked else [],
+        differences=_differences(inspection, place) if checked else [],
     )
-    if save is not None:
-        _save(Path(save), inspection)
-    if html is not None:
-        _write_page(Path(html), report, examples)
+    written = write_files(save, html, report, examples)
     if as_json:
         import json
 
         from .gradient_report import as_document
 
-        click.echo(json.dumps(as_document(report)))
+        click.echo(json.dumps(as_document(report), allow_nan=False))
     else:
         from .gradient_text import as_text
         from .terminal import Terminal
 
         click.echo(as_text(report, Terminal.at_hand()))
-        if weight is None and bias is None:
-            note(
-                "\nAnother one: --weight L,J,K or --bias L,J, --example I. All of them, in a browser: --html page.html"
-            )
+        if weight is None and bias is None and html is None:
+            note("\nAnother one: --weight L,J,K or --bias L,J, --example I. In a browser: --html page.html")
+    for message in written:
+        note(message)
     if checked is not None and not checked.passed:
         from mnist_nn.errors import GradientCheckError
 
@@ -170,73 +166,10 @@ def inspect_gradients(
         raise GradientCheckError(check_result(checked))
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is inspected: its name, its state, and what its run recorded of its gradients."""
+def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
+    from mnist_nn.written_out import written_out
 
-    name: str
-    checkpoint: "Checkpoint"
-    norms: "list[GradientNorms]"
-
-
-def _subject(run: str | None, name: Literal["best", "last"] | None, init: bool) -> Subject:
-    from mnist_nn import initial_state, load_checkpoint
-    from mnist_nn.checkpoint import Checkpoint
-    from mnist_nn.run_directory import RunDirectory
-
-    from .recipes import read_recipe, recipe_name, recipe_names
-    from .runs import find_checkpoint
-
-    if (
-        init
-        and run is not None
-        and (run in recipe_names() or (Path(run).is_file() and Path(run).suffix != ".safetensors"))
-    ):
-        config = read_recipe(run, ())
-        return Subject(recipe_name(run), Checkpoint(config, initial_state(config)), [])
-    file = find_checkpoint(run, "last" if init and name is None else name)
-    loaded = load_checkpoint(file)
-    if init:
-        loaded = Checkpoint(loaded.config, initial_state(loaded.config))
-    directory = RunDirectory(file.parent.parent)
-    if not (file.parent.name == "checkpoints" and directory.exists):
-        return Subject(file.name, loaded, [])
-    return Subject(directory.path.absolute().name, loaded, directory.gradient_norms(loaded.config))
-
-
-def _check_place(network: "Network", weight: tuple[int, int, int] | None, bias: tuple[int, int] | None) -> None:
-    """Raise UsageError where there is no such parameter in the network."""
-    if weight is None and bias is None:
-        return
-    layer, j, k = weight or (*bias, None)  # type: ignore[misc]
-    name = f"--weight {layer},{j},{k}" if weight else f"--bias {layer},{j}"
-    if not 1 <= layer <= network.L:
-        raise click.UsageError(f"{name}: there is no layer {layer}; w and b have layers 1 to {network.L}")
-    n, n_prev = network.w[layer].shape
-    if j >= n:
-        raise click.UsageError(f"{name}: layer {layer} has neurons 0 to {n - 1}, no neuron {j}")
-    if k is not None and k >= n_prev:
-        raise click.UsageError(f"{name}: layer {layer - 1} has neurons 0 to {n_prev - 1}, no neuron {k}")
-
-
-def _choose_examples(split: str, available: int, example: int | None, batch: int | None) -> list[int]:
-    """The numbers of the examples to average over, among which is the one to take apart."""
-    if example is not None and example >= available:
-        raise click.UsageError(f"--example {example}: the {split} split has examples 0 to {available - 1}")
-    if batch is not None and batch > available:
-        raise click.UsageError(f"--batch {batch}: the {split} split has {available} examples")
-    if example is not None and batch is None:
-        return [example]
-    count = batch or min(DEFAULT_BATCH, available)
-    if example is not None and example >= count:
-        raise click.UsageError(f"--example {example}: is not among the first {count} examples of --batch {count}")
-    return list(range(count))
-
-
-def _at(examples: "Examples", indices: list[int]) -> "Examples":
-    import numpy as np
-
-    return examples[np.array(indices)]
+    return list(written_out(inspection, shown)) if inspection.network.parameters.size <= WRITTEN_OUT else []
 
 
 def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "GradientCheck":
@@ -261,40 +194,10 @@ def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "Gradie
         )
 
 
-def _differences(inspection: "Inspection", layer: int, j: int, k: int | None) -> "list[Difference]":
+def _differences(inspection: "Inspection", place: "Place") -> "list[Difference]":
     """The chosen parameter's derivative by central differences, from too large an h to too small a one."""
     from mnist_nn.gradient_check import differences_over_h, index_of
 
     network = inspection.network
-    index = index_of(network, layer, j, k)
+    index = index_of(network, *place)
     return differences_over_h(network, inspection.cost, inspection.x, inspection.y, inspection.gradient, index)
-
-
-def _save(path: Path, inspection: "Inspection") -> None:
-    from safetensors.numpy import save
-
-    from data_scripts.files import write_atomically
-    from mnist_nn.checkpoint import named_tensors
-
-    if path.exists():
-        raise click.UsageError(f"--save {path}: exists already, and is not written over; choose another name")
-    write_atomically(path, save(named_tensors(inspection.gradient.dC_dw, inspection.gradient.dC_db)))
-    note(f"gradient written to {path}")
-
-
-def _write_page(path: Path, report: "Report", examples: "Examples") -> None:
-    from data_scripts.files import write_atomically
-
-    from .gradient_page import MAX_EXAMPLES, MAX_PARAMETERS, is_page, page
-
-    if path.exists() and not is_page(path):
-        raise click.UsageError(f"--html {path}: exists already, and is no page of this command's; choose another name")
-    if (size := report.inspection.network.parameters.size) > MAX_PARAMETERS:
-        raise click.UsageError(
-            f"--html {path}: the page holds the whole network, at most {MAX_PARAMETERS:,} parameters, not {size:,}"
-        )
-    if (size := len(report.inspection.indices)) > MAX_EXAMPLES:
-        raise click.UsageError(f"--html {path}: the page holds at most {MAX_EXAMPLES} examples; use a smaller --batch")
-    content = page(report, examples)
-    write_atomically(path, content)
-    note(f"page written to {path} ({len(content) / 1e6:.1f} MB); open it in a browser\n")

@@ -82,17 +82,17 @@ class Terminal:
         columns = [[self.plain(cell) for cell in column] for column in zip(*rows, strict=True)]
         return max(least, min(most, self.width - self._width(columns, indent, 2) - 2))
 
-    def table(self, rows: Sequence[Sequence[str]], align: str, *, indent: int = 2) -> list[str]:
-        """Columns side by side, each as wide as its widest cell; `align` has one of < > for each.
+    def table(self, rows: Sequence[Sequence[str]], align: str, *, indent: int = 2, cut: int | None = None) -> list[str]:
+        """Columns side by side, each as wide as its widest cell; `align` has one of < > ^ for each.
 
-        Where a table is too wide, its gaps shrink first; then it goes on below with the rest of its columns, the first
-        one repeated.
+        Where a table is too wide, its gaps shrink first; then it goes on below with the rest of its columns, from
+        column `cut` or the first that does not fit, and column 0 repeated.
         """
         columns = [[self.plain(cell) for cell in column] for column in zip_longest(*rows, fillvalue="")]
         for gap in (2, 1):
             if self._width(columns, indent, gap) <= self.width:
                 return self._lines(columns, align, indent, gap)
-        count = len(columns)
+        count = cut or len(columns)
         while count > 2 and self._width(columns[:count], indent, 2) > self.width:
             count -= 1
         first = self._lines(columns[:count], align[:count], indent, 2)

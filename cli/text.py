@@ -4,8 +4,6 @@ import contextlib
 
 import click
 
-ROUNDING = 1e-12  # what is smaller is taken for 0 in texts (not in JSON)
-
 
 def note(message: str) -> None:
     """Say something beside the results, on stderr. Nothing ends because nobody can hear it."""
@@ -19,15 +17,22 @@ def counted(n: int, noun: str) -> str:
 
 
 def number(value: float) -> str:
-    """Nine columns: six decimals, or an exponent where these would lose what matters."""
-    if abs(value) < ROUNDING:
-        value = 0.0
-    return f"{value:+.6f}" if value == 0 or 1e-3 <= abs(value) < 100 else f"{value:+.2e}"
+    """Nine columns: seven digits or six decimals, or an exponent where these would lose what matters."""
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 1:
+        return f"{value or 0.0:+.6f}"
+    return f"{value:+#.7g}" if 1 <= size < 1e6 else f"{value:+.2e}"
 
 
-def ratio(numerator: float, denominator: float) -> str:
-    """Their quotient, unless the denominator is taken for 0."""
-    return number(numerator / denominator) if abs(denominator) >= ROUNDING else "–"
+def cost(value: float) -> str:
+    """The same without a sign, and with as many digits for small ones."""
+    return f"{value:.6f}" if value == 0 or 1e-3 <= value < 1e6 else f"{value:.6g}"
+
+
+def apart(before: float, after: float) -> tuple[str, str]:
+    """Both with as many digits as it takes to tell them apart, at least seven."""
+    digits = next((n for n in range(7, 17) if f"{before:.{n}g}" != f"{after:.{n}g}"), 17)
+    return f"{before:#.{digits}g}", f"{after:#.{digits}g}"
 
 
 def name_of(layer: int, j: int, k: int | None) -> str:

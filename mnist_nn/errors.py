@@ -23,3 +23,7 @@ class DivergenceError(NNError):
 
 class GradientCheckError(NNError):
     """Backpropagation and central differences disagree."""
+
+
+class InspectionError(NNError):
+    """There is nothing finite to take apart."""

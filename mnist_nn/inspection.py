@@ -5,7 +5,6 @@ Everything here is computed in float64, from one forward and one backward pass o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from .activation import Array
 from .backprop import BackwardPass, Gradient, backprop
 from .cost import Cost
 from .dataset import Examples, classify, columns
+from .errors import InspectionError
 from .network import ForwardPass, Network, forward
 
 NUDGE = 0.01  # the chapter's "tiny nudge, like a change by 0.01"
@@ -68,7 +68,6 @@ class Derivative:
     example: int
     label: int
     answer: int
-    a_prev: float | None
     z: float
     a: float
     y: float | None
@@ -80,6 +79,11 @@ class Derivative:
     nudge: Nudge
     mean: float
     per_example: list[float]
+
+    @property
+    def a_prev(self) -> float | None:
+        """a_k^(l−1), which is ∂z_j/∂w_jk; None for a bias."""
+        return None if self.k is None else self.dz
 
     @property
     def product(self) -> float:
@@ -105,13 +109,15 @@ class Path:
 class Paths:
     """∂C_i/∂a_k of one neuron below the last layer: Σ_j w_jk σ′(z_j) ∂C_i/∂a_j over the neurons j of the layer above.
 
-    `backprop` is what the backward pass says, which computes it for the hidden layers alone.
+    `through` is the j by which a route goes on (see `Inspection.route`). `backprop` is what the backward pass says,
+    which computes it for the hidden layers alone.
     """
 
     layer: int
     neuron: int
     example: int
     terms: list[Path]
+    through: int
     backprop: float | None
 
     @property
@@ -119,34 +125,14 @@ class Paths:
         return sum(term.product for term in self.terms)
 
 
-@dataclass(frozen=True)
-class Factor:
-    """A factor of a derivative that is written out: a_index^(layer) or 1, σ′(z), w (from `index` below), or ∂C/∂a."""
-
-    kind: Literal["a", "1", "da_dz", "w", "dC_da"]
-    layer: int
-    index: int
-    value: float
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of ∇C_i for example i, written out: `product` is that of the factors, `mean` its average, in ∇C."""
-
-    layer: int
-    j: int
-    k: int | None
-    factors: list[Factor]
-    product: float
-    mean: float
-
-
 class Inspection:
     """A forward and a backward pass over chosen examples, kept to answer questions about any derivative.
 
-    `indices` are the examples' numbers in their split, for reference in the answers.
+    `indices` are the examples' numbers in their split, for reference in the answers. Raises InspectionError where the
+    cost or its gradient is not finite.
     """
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused
     def __init__(self, network: Network, cost: Cost, examples: Examples, indices: list[int]) -> None:
         self.network = network.astype(np.float64)
         self.cost, self.indices, self.labels = cost, indices, examples.labels
@@ -155,6 +141,16 @@ class Inspection:
         self.back: BackwardPass = backprop(self.network, cost, self.passed, self.y)
         self.answers = classify(self.passed.a[self.network.L])
         self.m = len(indices)
+        if not np.isfinite([self.C.sum(), np.square(self.gradient.vector).sum()]).all():
+            raise InspectionError(
+                "C or ∇C of these examples is infinite or NaN, so there is nothing to take apart; "
+                "the weights are too large: train again with a smaller learning rate, or another network.init"
+            )
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether every desired output is 0 or 1, so that labels and answers mean something."""
+        return bool(np.isin(self.y, (0, 1)).all())
 
     @property
     def gradient(self) -> Gradient:
@@ -184,7 +180,7 @@ class Inspection:
             mean_sigma_prime=float(da_dz.mean()),
             saturated=float((da_dz < SATURATED).mean()),
             step_ratio=learning_rate * norm / size if size else None,
-            dC_dz_rms=float(np.sqrt(np.square(self._dC_dz(l)).mean())),
+            dC_dz_rms=float(np.sqrt(np.square(self.dC_dz(l)).mean())),
         )
 
     def largest(self) -> tuple[int, int, int]:
@@ -210,15 +206,14 @@ class Inspection:
             example=self.indices[shown],
             label=int(self.labels[shown]),
             answer=int(self.answers[shown]),
-            a_prev=float(a[layer - 1][k, shown]) if k is not None else None,
             z=float(z[layer][j, shown]),
             a=float(a[layer][j, shown]),
             y=float(y[j, shown]) if is_output else None,
             C=float(self.C[shown]),
             dz=float(a[layer - 1][k, shown]) if k is not None else 1.0,
             da_dz=float(self.back.da_dz[layer][j, shown]),
-            dC_da=float(self._dC_da(layer)[j, shown]),
-            dC_dz=float(self._dC_dz(layer)[j, shown]),
+            dC_da=float(self.dC_da(layer)[j, shown]),
+            dC_dz=float(self.dC_dz(layer)[j, shown]),
             nudge=self._nudge(layer, j, k, shown),
             mean=float(self.gradient.dC_dw[layer][j, k] if k is not None else self.gradient.dC_db[layer][j, 0]),
             per_example=self._per_example(layer, j, k).tolist(),
@@ -229,70 +224,52 @@ class Inspection:
         dC_dz: Array = self.back.dC_dz[layer][j] * self.m
         return dC_dz if k is None else self.passed.a[layer - 1][k] * dC_dz
 
-    def paths(self, layer: int, neuron: int, shown: int) -> Paths:
-        """The sum over paths behind ∂C_i/∂a of a neuron of a layer below the last (0 is the input)."""
+    def paths(self, layer: int, neuron: int, shown: int, through: int | None = None) -> Paths:
+        """The sum over paths behind ∂C_i/∂a of a neuron of a layer below the last (0 is the input).
+
+        A route goes on `through` that neuron of the layer above, by default the strongest path's.
+        """
         above = layer + 1
         w, da_dz = self.network.w[above], self.back.da_dz[above]
-        dC_da, dC_dz = self._dC_da(above), self._dC_dz(above)
+        dC_da, dC_dz = self.dC_da(above), self.dC_dz(above)
         factors = (w[:, neuron], da_dz[:, shown], dC_da[:, shown], dC_dz[:, shown])
         terms = [Path(j, *map(float, of_path)) for j, of_path in enumerate(zip(*factors, strict=True))]
-        backprop = float(self._dC_da(layer)[neuron, shown]) if layer else None
-        return Paths(layer, neuron, self.indices[shown], terms, backprop)
+        backprop = float(self.dC_da(layer)[neuron, shown]) if layer else None
+        if through is None:
+            through = max(terms, key=lambda path: abs(path.product)).j
+        return Paths(layer, neuron, self.indices[shown], terms, through, backprop)
 
     def route(self, layer: int, j: int, k: int | None, shown: int) -> Iterator[Paths]:
         """The chain from the cost back to the input layer, along one route through w_jk^(layer) or b_j^(layer).
 
         Yields the sum over paths behind ∂C_i/∂a of each neuron on the route, that of neuron j of `layer` first: then
         those of the layers above, which it rests on, then those of the layers below, which rest on it. Where the
-        parameter leaves the neuron open, the route takes the strongest path.
+        parameter leaves the neuron open, the route takes the strongest path upwards and the largest |w| downwards.
         """
-        L = self.network.L
         route = {layer: j} if k is None else {layer: j, layer - 1: k}
-        for l in range(layer, L):
+        for l in range(layer, self.network.L):
             yield (paths := self.paths(l, route[l], shown))
-            route[l + 1] = max(paths.terms, key=lambda path: abs(path.product)).j
+            route[l + 1] = paths.through
         for l in range(layer - 1, -1, -1):
             if l not in route:
                 route[l] = int(np.abs(self.network.w[l + 1][route[l + 1]]).argmax())
-            yield self.paths(l, route[l], shown)
+            yield self.paths(l, route[l], shown, through=route[l + 1])
 
-    def entries(self, shown: int) -> Iterator[Entry]:
-        """Every entry of ∇C_i with its factors, in the gradient's order: for networks small enough to read them."""
-        for l in self.network.layers:
-            for j in range(self.network.sizes[l]):
-                for k in range(self.network.sizes[l - 1]):
-                    yield self._entry(l, j, k, shown)
-            for j in range(self.network.sizes[l]):
-                yield self._entry(l, j, None, shown)
-
-    def _entry(self, layer: int, j: int, k: int | None, shown: int) -> Entry:
-        """The factors from the parameter up to the cost, or to the first ∂C/∂a that is a sum over several paths."""
-        network = self.network
-        derivative = self.derivative(layer, j, k, shown)
-        factors = [Factor("a", layer - 1, k, derivative.dz) if k is not None else Factor("1", layer, j, 1.0)]
-        l, at = layer, j
-        factors.append(Factor("da_dz", l, at, float(self.back.da_dz[l][at, shown])))
-        while l < network.L and network.sizes[l + 1] == 1:
-            factors.append(Factor("w", l + 1, at, float(network.w[l + 1][0, at])))
-            l, at = l + 1, 0
-            factors.append(Factor("da_dz", l, at, float(self.back.da_dz[l][at, shown])))
-        factors.append(Factor("dC_da", l, at, float(self._dC_da(l)[at, shown])))
-        return Entry(layer, j, k, factors, derivative.product, derivative.mean)
-
-    def _dC_da(self, layer: int) -> Array:
+    def dC_da(self, layer: int) -> Array:
         """∂C_k/∂a^(layer), each example's own: the backward pass holds the share 1/m of it."""
         L = self.network.L
         if layer == L:
             return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
         return self.back.dC_da[layer] * self.m
 
-    def _dC_dz(self, layer: int) -> Array:
+    def dC_dz(self, layer: int) -> Array:
         """∂C_k/∂z^(layer), each example's own: ∂a/∂z · ∂C_k/∂a, or what is left of it where the two cancel."""
         L = self.network.L
         if layer == L and self.cost.dC_dz is not None:
             return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))
-        return self.back.da_dz[layer] * self._dC_da(layer)
+        return self.back.da_dz[layer] * self.dC_da(layer)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _nudge(self, layer: int, j: int, k: int | None, shown: int) -> Nudge:
         """Change the parameter by NUDGE and run the example forward again."""
         nudged = self.network.astype(np.float64)

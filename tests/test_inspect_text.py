@@ -234,3 +234,196 @@ def in_terminal(run: Path, **environment: str) -> str:
     assert done.wait() == 0
     os.close(leader)
     return content.decode()
+
+
+# Every word of it
+
+CHAIN = """\
+1-1-1-1 sigmoid, squared error
+example 0 of the train split: C = 0.236089
+
+layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  rms ∂C/∂z  mean σ′  saturated   step/w  largest at
+    1        1  1.05e-02  1.74e-02   1.74e-02   0.2393       0.0%  8.7e-03  w(1)[0,0]
+    2        1  5.49e-02  9.10e-02   9.10e-02   0.2500       0.0%  6.9e-02  w(2)[0,0]
+    3        1  1.22e-01  2.43e-01   2.43e-01   0.2498       0.0%  8.2e-02  w(3)[0,0]
+going back, rms ∂C/∂z changes ×0.37 from layer 3 to 2, ×0.19 from layer 2 to 1
+
+weight w(3)[0,0] = +1.500000   from neuron 0 of layer 2 to neuron 0 of layer 3   example 0, label 1
+
+   a(2)[0]   ──w──▶   z(3)[0]   ──σ──▶   a(3)[0]   ──Σ(a−y)²──▶    C_0
+  +0.504303          +0.056455          +0.514110                0.236089
+                                        y[0] = 1
+
+  factor               by formula                at w +0.01
+  ∂z(3)[0]/∂w(3)[0,0]  a(2)[0]        +0.504303  Δz +0.005043  Δz/Δw +0.504303
+  ∂a(3)[0]/∂z(3)[0]    σ′(z(3)[0])  × +0.249801  Δa +0.001260  Δa/Δz +0.249783
+  ∂C_0/∂a(3)[0]        2(a − y)     × -0.971780  ΔC -0.001223  ΔC/Δa -0.970520
+  ∂C_0/∂w(3)[0,0]                   = -0.122420                ΔC/Δw -0.122253
+  Raising w by 0.01 lowered C_0 from 0.2360891 to 0.2348666.
+
+∂C_0/∂a(2)[0] = Σ_j ∂z(3)[j]/∂a(2)[0] · ∂a(3)[j]/∂z(3)[j] · ∂C_0/∂a(3)[j]   1 path
+  through    w(3)[j,0]  σ′(z(3)[j])     2(a − y)      product
+  j = 0      +1.500000  × +0.249801  × -0.971780  = -0.364127  ◀━━━━━━━━━━━
+  sum                                             = -0.364127  as backprop
+
+A plain step with the next epoch's η = 1 changes w by −η ∂C/∂w = +0.122420.
+
+∇C_0, all 6 entries, each with its factors
+"""
+
+# Two of three examples want the weight down. Worked out by a program of its own: see the test.
+PAIR = """\
+dtype: float64
+data: {source: inline, inputs: [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], targets: [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]}
+network:
+  sizes: [2, 2, 2, 2]
+  init:
+    w: {1: [[0.5, -1.0], [1.5, 0.25]], 2: [[2.0, -0.5], [-1.0, 1.0]], 3: [[1.0, -2.0], [-1.5, 0.5]]}
+    b: {1: [0.1, -0.2], 2: [0.0, 0.3], 3: [-0.4, 0.2]}
+"""
+
+
+def test_the_story_of_the_chapters_chain(nn: Command) -> None:
+    assert nn("inspect-gradients", "chain", "--init").out.startswith(CHAIN)
+
+
+def test_what_the_sentences_say_is_what_plain_numpy_finds(nn: Command) -> None:
+    Path("pair.yaml").write_text(PAIR)
+    w = [
+        np.array(rows) for rows in ([[0.5, -1.0], [1.5, 0.25]], [[2.0, -0.5], [-1.0, 1.0]], [[1.0, -2.0], [-1.5, 0.5]])
+    ]
+    b = [np.array([column]).T for column in ([0.1, -0.2], [0.0, 0.3], [-0.4, 0.2])]
+    x, y = np.array([[1.0, 0, 1], [0, 1, 1]]), np.array([[1.0, 0, 0], [0, 1, 1]])
+
+    def cost(w: list[np.ndarray]) -> np.ndarray:
+        a = x
+        for w_l, b_l in zip(w, b, strict=True):
+            a = 1 / (1 + np.exp(-(w_l @ a + b_l)))
+        return ((a - y) ** 2).sum(axis=0)
+
+    for layer, j, k in np.ndindex(3, 2, 2):
+        up, down, nudged = ([v.copy() for v in w] for _ in range(3))
+        up[layer][j, k] += 1e-5
+        down[layer][j, k] -= 1e-5
+        nudged[layer][j, k] += 0.01
+        each = (cost(up) - cost(down)) / 2e-5
+        place = f"{layer + 1},{j},{k}"
+        for example in range(3):
+            out = nn(
+                "inspect-gradients", "pair.yaml", "--init", "--weight", place, "--example", example, "--batch", "3"
+            ).out
+            text = " ".join(out.split())
+            before, after = cost(w)[example], cost(nudged)[example]
+            if abs(after - before) < 1e-12:
+                assert f"Raising w by 0.01 left C_{example} at {before:.6f}" in text
+            else:
+                effect = "lowered" if after < before else "raised"
+                assert f"Raising w by 0.01 {effect} C_{example} from {before:#.7g} to {after:#.7g}." in text
+            down, up = (int((sign * each > 0).sum()) for sign in (1, -1))
+            neither = f", {3 - down - up} neither" if down + up < 3 else ""
+            cancels = 100 * (1 - abs(each.sum()) / np.abs(each).sum())
+            assert f"{down} of 3 push w down, {up} up{neither}; {cancels:.0f}% of their size cancels." in text
+            (average, spread) = re.search(r"Σ_i ∂C_i/∂w\S+ = (\S+) spread \(s\.d\.\) (\S+)", text).groups()  # type: ignore[union-attr]
+            assert float(average) == pytest.approx(each.mean(), rel=1e-3)
+            assert float(spread) == pytest.approx(each.std(), rel=1e-3)
+            (step,) = re.findall(r"η = 1 changes w by −η ∂C/∂w = (\S+)\.", text)
+            assert float(step) == pytest.approx(-each.mean(), rel=1e-3)
+            for row, product in re.findall(r"j = (\d) .*= (\S+) .*", out):
+                assert ("◀" in out.split(f"j = {row} ")[1].split("\n")[0]) == (float(product) < 0), out
+
+
+def test_a_route_takes_the_strongest_path_up_and_the_largest_weight_down(nn: Command) -> None:
+    Path("pair.yaml").write_text(PAIR)
+    out = nn("inspect-gradients", "pair.yaml", "--init", "--weight", "1,0,1", "--batch", "3", "--depth", "3").out
+    blocks = re.findall(r"((?:Of|One).*:)\n∂C_0/∂a\((\d)\)\[(\d)\] = ", out)
+    products = {
+        int(j): float(p)
+        for j, p in re.findall(r"j = (\d) .*= (\S+) ", out.split("∂C_0/∂a(1)[0] = ")[1].split("sum")[0])
+    }
+    strongest = max(products, key=lambda j: abs(products[j]))
+    assert blocks == [
+        (f"Of its strongest path, ∂C_0/∂a(2)[{strongest}] is itself a sum:", "2", str(strongest)),
+        ("One layer back from a(1)[0], along w(1)[0,1]:", "0", "1"),
+    ]
+    out = nn("inspect-gradients", "pair.yaml", "--init", "--bias", "3,0", "--batch", "3", "--depth", "3").out
+    assert re.findall(r"^One layer.*", out, re.MULTILINE) == [
+        "One layer back from a(3)[0], along w(3)[0,1], the largest |w| into a(3)[0]:",
+        "One layer back from a(2)[1], along w(2)[1,0], the largest |w| into a(2)[1]:",
+        "One layer back from a(1)[0], along w(1)[0,1], the largest |w| into a(1)[0]:",
+    ]
+    assert (
+        "∂a(3)"
+        not in nn("inspect-gradients", "pair.yaml", "--init", "--bias", "3,0").out.split("sum")[0].split("Raising")[1]
+    )
+
+
+def test_a_long_history_is_charted_from_its_first_epoch_to_its_last(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "run", "--set", "training.gradient_norms=true", "--quiet")
+    file = Path("run/gradients.csv")
+    header = file.read_text().splitlines()[0]
+    rows = [f"{epoch},{l},{0.0 if epoch == 50 else 10.0 ** -(epoch / 50)},1.0" for epoch in range(101) for l in (1, 2)]
+    file.write_text("\n".join([header, *rows]) + "\n")
+    out = nn("inspect-gradients", "run").out
+    assert "‖∂C/∂w‖ from epoch 0 to 100 of training" in out
+    (chart,) = re.findall(r"layer 1  1.0e\+00  (.*)  1.0e-02", out)
+    assert len(chart) == 40
+    assert chart[0] == "█"
+    assert chart[-1] == "▁"
+    assert list(chart) == sorted(chart, reverse=True)
+
+
+def test_a_damaged_history_is_left_out_and_said_to_be(nn: Command, run: Path) -> None:
+    (run / "gradients.csv").write_text("nonsense\n")
+    outcome = nn("inspect-gradients", run)
+    assert outcome.code == 0
+    assert "is damaged, or cannot be read" in outcome.err
+    assert "the chart of the gradient norms is left out" in outcome.err
+    assert "‖∂C/∂w‖ from epoch" not in outcome.out
+
+
+def test_what_is_not_finite_is_refused_in_one_line(nn: Command) -> None:
+    Path("huge.yaml").write_text(
+        "dtype: float64\ndata: {source: inline, inputs: [[1.0]], targets: [[0.0]]}\n"
+        "network: {sizes: [1, 1, 1], activation: identity, output: identity,"
+        " init: {w: {1: [[1e200]], 2: [[1e200]]}, b: {1: [0.0], 2: [0.0]}}}\n"
+    )
+    outcome = nn("inspect-gradients", "huge.yaml", "--init", "--check")
+    assert outcome.code == 1
+    assert outcome.error.startswith(
+        "Error: C or ∇C of these examples is infinite or NaN, so there is nothing to take apart"
+    )
+
+
+def test_where_nothing_moves_that_is_what_it_says(nn: Command) -> None:
+    Path("dead.yaml").write_text(
+        "data: {source: inline, inputs: [[1.0], [2.0]], targets: [[0.5], [1.5]]}\n"
+        "network: {sizes: [1, 1, 1], activation: relu, output: identity,"
+        " init: {w: {1: [[-1.0]], 2: [[1.0]]}, b: {1: [0.0], 2: [0.0]}}}\n"
+    )
+    out = nn("inspect-gradients", "dead.yaml", "--init", "--weight", "1,0,0", "--check").out
+    assert "No example pushes w: each derivative is 0." in out
+    assert "left C_0 at 0.250000" in out
+    assert "label" not in out  # the targets are no classes
+    assert "rounding" not in out
+
+
+def test_the_sigma_prime_that_cancels_is_said_to(nn: Command) -> None:
+    Path("entropy.yaml").write_text(
+        "cost: cross_entropy\ndata: {source: inline, inputs: [[0.5]], targets: [[0.0]]}\n"
+        "network: {sizes: [1, 1], init: {w: {1: [[70.0]]}, b: {1: [0.0]}}}\n"
+    )
+    out = nn("inspect-gradients", "entropy.yaml", "--init", "--weight", "1,0,0").out
+    assert "× +6.66e-16" in out
+    assert "σ′ and ∂C_0/∂a(1)[0] cancel: their product is ∂C_0/∂z(1)[0] = a − y = +1.000000." in out
+    assert "∂C_0/∂w(1)[0,0] = a(0)[0] · (a(1)[0] − y[0])\n      = 0.5 × 1 = +0.500000" in out
+
+
+def test_the_check_over_h_says_where_it_agrees_and_why_not(nn: Command) -> None:
+    out = nn("inspect-gradients", "chain", "--init", "--check").out
+    rows = re.findall(r"^ +(\de[+-]\d\d) +(\S+) +(\de[+-]\d\d) +(agrees)? *█* ?(.*)$", out, re.MULTILINE)
+    assert [row[0] for row in rows] == [f"{10.0**-n:.0e}" for n in range(13)]
+    closest = [row[4] for row in rows].index("closest")
+    assert all(row[4] == "h is too large" for row in rows[:closest])
+    assert all(row[4] in ("rounding", "") for row in rows[closest + 1 :])
+    for _, derivative, error, agrees, _ in rows:
+        assert bool(agrees) == (abs(float(derivative) + 0.12242037) < 1e-10 + 1e-6 * 0.1224), (derivative, error)

@@ -1,7 +1,7 @@
 // The chain rule for the chosen weight, with the numbers under each fraction; the chapter's tree of dependencies with a
 // number line for every variable; and the nudge that moves along it.
 
-import { counted, field, formula, fraction, html, identifier, mathml, nameOf, number, numeral, operator, ratio, sumOver, svg, variable } from "./dom.js";
+import { apart, clean, counted, field, formula, fraction, html, identifier, mathml, nameOf, number, numeral, operator, ratio, sumOver, svg, variable } from "./dom.js";
 
 export const letterOf = ({ k }) => (k === null ? "b" : "w");
 
@@ -83,8 +83,7 @@ export function mountNudge(root, data, update) {
       row(change(v.C, "dC", n.dC), v.C, v.a, n.da, d.dC_da),
       row(html("td", {}, html("b", {}, "in all")), v.C, v.p, n.parameter, d.product),
     );
-    const [from, to] = [state.C, state.C + n.dC].map((C) => C.toFixed(6));
-    const moved = Math.abs(n.dC) < 1e-12 ? "leaves the cost as it is" : `${n.dC < 0 ? "lowers" : "raises"} the cost ${from === to ? `by ${number(Math.abs(n.dC)).slice(1)}` : `from ${from} to ${to}`}`;
+    const moved = clean(n.dC) === 0 ? "leaves the cost as it is" : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${apart(state.C, state.C + n.dC).join(" to ")}`;
     slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
     says.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
   };

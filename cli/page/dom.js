@@ -18,18 +18,27 @@ export const svg = (name, attributes, ...children) =>
 export const mathml = (name, attributes, ...children) =>
   create(document.createElementNS(NAMESPACES.math, name), attributes, children);
 
-// Nine columns: six decimals, or an exponent where these would lose what matters.
+// Nine columns: seven digits or six decimals, or an exponent where these would lose what matters.
 export function number(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   const sign = value < 0 ? "−" : "+";
-  if (size < 1e-12) return "+0.000000";
-  if (size >= 1e-3 && size < 100) return sign + size.toFixed(6);
+  if (size === 0 || (size >= 1e-3 && size < 1)) return sign + size.toFixed(6);
+  if (size >= 1 && size < 1e6) return sign + size.toPrecision(7);
   const [digits, power] = size.toExponential(2).split("e");
   return `${sign}${digits}e${power[0].replace("-", "−")}${power.slice(1).padStart(2, "0")}`;
 }
 
-export const ratio = (numerator, denominator) => (Math.abs(denominator) < 1e-12 ? "–" : number(numerator / denominator));
+// A change of z, a or C smaller than this may be rounding alone, and is taken for 0.
+export const clean = (value) => (Math.abs(value) < 1e-12 ? 0 : value);
+export const ratio = (numerator, denominator) => (clean(denominator) ? number(clean(numerator) / denominator) : "–");
+
+// Both with as many digits as it takes to tell them apart, at least seven.
+export function apart(before, after) {
+  let digits = 7;
+  while (digits < 17 && before.toPrecision(digits) === after.toPrecision(digits)) digits += 1;
+  return [before.toPrecision(digits), after.toPrecision(digits)];
+}
 
 export const counted = (n, noun) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);
 

@@ -1,0 +1,68 @@
+"""The files that `nn inspect-gradients` writes where asked to: the gradient, and the page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mnist_nn import Examples
+
+    from .gradient_report import Report
+
+MAX_PARAMETERS = 1_000_000  # of a network that fits a page
+MAX_EXAMPLES = 500
+
+
+def check_files(save: Path | None, html: Path | None, parameters: int, examples: int) -> None:
+    """Raise UsageError where a file must not be written, before anything is computed."""
+    from .gradient_page import is_page
+
+    for option, path in (("--save", save), ("--html", html)):
+        if path is not None and (path.is_dir() or not path.name):
+            raise click.UsageError(f"{option} {path}: is a directory; name a file")
+    if save is not None and save.exists():
+        raise click.UsageError(f"--save {save}: exists already, and is not written over; choose another name")
+    if html is None:
+        return
+    if save is not None and html.absolute() == save.absolute():
+        raise click.UsageError(f"--save and --html both name {html}; choose two names")
+    if html.exists() and not is_page(html):
+        raise click.UsageError(f"--html {html}: exists already, and is no page of this command's; choose another name")
+    if parameters > MAX_PARAMETERS:
+        raise click.UsageError(
+            f"--html {html}: the page holds the whole network, at most {MAX_PARAMETERS:,} parameters, "
+            f"not {parameters:,}"
+        )
+    if examples > MAX_EXAMPLES:
+        raise click.UsageError(f"--html {html}: the page holds at most {MAX_EXAMPLES} examples; use a smaller --batch")
+
+
+def write_files(save: Path | None, html: Path | None, report: "Report", examples: "Examples") -> list[str]:
+    """Write those that are asked for; the page with the first of these examples to pick from. Returns what to say."""
+    said = []
+    if save is not None:
+        from safetensors.numpy import save as as_safetensors
+
+        from mnist_nn.checkpoint import named_tensors
+
+        gradient = report.inspection.gradient
+        _write("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
+        said.append(f"gradient written to {save}")
+    if html is not None:
+        from .gradient_page import page
+
+        content = page(report, examples)
+        _write("--html", html, content)
+        said.append(f"page written to {html} ({len(content) / 1e6:.1f} MB); open it in a browser")
+    return said
+
+
+def _write(option: str, path: Path, content: bytes) -> None:
+    from data_scripts.files import write_atomically
+
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        reason = error.strerror or error
+        raise click.ClickException(f"{option} {path}: cannot be written: {reason}; choose another place") from None
