@@ -127,7 +127,7 @@ export function mountTree(root, data) {
       ...(l === network.L ? [[below(find("y", third)), above(find("C", fourth)), false]] : []),
     ];
     const notes = [[below(find("z", second)), "σ"], ...(l < network.L ? [[below(find("a", third)), counted(network.sizes[l + 1], "path")]] : [])];
-    const drawn = svg("svg", { width, height: fourth + box.h + 4, viewBox: `0 0 ${width} ${fourth + box.h + 4}`, role: "img", "aria-label": `what depends on what: ${nodes.map((node) => `${node.name} = ${number(node.value)}`).join(", ")}` },
+    const drawn = svg("svg", { width, height: fourth + box.h + 4, viewBox: `-1 0 ${width + 2} ${fourth + box.h + 4}`, role: "img", "aria-label": `what depends on what: ${nodes.map((node) => `${node.name} = ${number(node.value)}`).join(", ")}` },
       links.map(([[x1, y1], [x2, y2], live]) => svg("path", { d: `M${x1} ${y1} C${x1} ${y1 + 20} ${x2} ${y2 - 20} ${x2} ${y2}`, class: live ? "link live" : "link" })),
       notes.map(([[x, y], text]) => svg("text", { x: x + 8, y: y + 24, class: "note" }, text)),
       nodes.map((node) => drawVariable(node, box)));
