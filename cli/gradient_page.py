@@ -21,18 +21,7 @@ from .terminal import Terminal
 GALLERY = 64  # examples at least, where there are so many
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
 # The page's code, each module after those it imports.
-MODULES = [
-    "dom",
-    "network",
-    "ink",
-    "digit",
-    "layers",
-    "chain",
-    "paths",
-    "average",
-    "guess",
-    "main",
-]
+MODULES = ["dom", "network", "ink", "place", "digit", "layers", "heat", "chain", "paths", "average", "guess", "main"]
 
 
 def page(report: Report, examples: Examples) -> bytes:

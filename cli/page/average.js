@@ -1,9 +1,9 @@
 // One example's derivative among those of the batch, their average, and the step that training would take.
 
+import { counted, field, html, number } from "./dom.js";
 import { histogram } from "./network.js";
-import { letterOf } from "./chain.js";
+import { letterOf, nameOf } from "./place.js";
 import { paintPicture, readAs } from "./digit.js";
-import { counted, field, html, nameOf, number } from "./dom.js";
 
 export function mountAverage(root, data, update) {
   const mean = html("p", {});
@@ -26,17 +26,35 @@ export function mountAverage(root, data, update) {
     const most = Math.max(...bins.map((bin) => bin.members.length));
     const here = data.batch.findIndex(({ n }) => n === state.example);
     for (const element of [bars, members, summary]) element.hidden = m === 1;
-    mean.replaceChildren(`∂C/∂${nameOf(place)} = (1/${m}) Σ `, html("span", { class: "nowrap" }, `∂C_i/∂${nameOf(place)}`), " = ", html("b", {}, field(traced(`mean_dC_d${p}`), average)), m === 1 ? ": the batch is one example." : ` over the ${m} examples of the batch, spread (s.d.) ${number(spread).slice(1)}`);
-    values.replaceChildren(...(state.isTraced ? perExample.map((value, i) => field(traced(`per_example.${i}`), value)) : []));
+    mean.replaceChildren(
+      `∂C/∂${nameOf(place)} = (1/${m}) Σ `,
+      html("span", { class: "nowrap" }, `∂C_i/∂${nameOf(place)}`),
+      " = ",
+      html("b", {}, field(traced(`mean_dC_d${p}`), average)),
+      m === 1
+        ? ": the batch is one example."
+        : ` over the ${m} examples of the batch, spread (s.d.) ${number(spread).slice(1)}`,
+    );
+    values.replaceChildren(
+      ...(state.isTraced ? perExample.map((value, i) => field(traced(`per_example.${i}`), value)) : []),
+    );
     const isOpen = (bin) => opened.of === nameOf(place) && opened.low === bin.low;
-    bars.replaceChildren(...bins.map((bin, n) => html("li", {}, drawBin(bin, n, most, bin.members.includes(here), isOpen(bin)))));
+    bars.replaceChildren(
+      ...bins.map((bin, n) => html("li", {}, drawBin(bin, n, most, bin.members.includes(here), isOpen(bin)))),
+    );
     members.replaceChildren(...(bins.find(isOpen)?.members ?? []).map((i) => memberButton(i, i === here)));
     const down = perExample.filter((value) => value > 0).length;
     const up = perExample.filter((value) => value < 0).length;
     const sizes = perExample.reduce((sum, value) => sum + Math.abs(value), 0);
-    summary.replaceChildren(`${counted(down, "example")} push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not touch it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " The few large ones decide." : ""}`);
+    summary.replaceChildren(
+      `${counted(down, "example")} push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not touch it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " The few large ones decide." : ""}`,
+    );
     const change = -data.learningRate * average;
-    step.replaceChildren(`A step with the next epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `, html("b", {}, number(change)), `, from ${number(state.value)} to ${number(state.value + change)}.`);
+    step.replaceChildren(
+      `A step with the next epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `,
+      html("b", {}, number(change)),
+      `, from ${number(state.value)} to ${number(state.value + change)}.`,
+    );
   };
 
   function drawBin(bin, n, most, isHere, isOpen) {
@@ -44,18 +62,38 @@ export function mountAverage(root, data, update) {
     const labels = labelsOf(bin.members.map((i) => data.examples[data.batch[i].n].label));
     const fill = html("span", { class: "fill" });
     fill.style.width = `${(100 * bin.members.length) / most}%`;
-    return html("button", { type: "button", class: "bin", "data-key": `bin-${n}`, "aria-expanded": String(isOpen), disabled: bin.members.length === 0, click: () => {
-      opened = { of: nameOf(data.current.place), low: bin.low };
-      update({ example: data.batch[bin.members[0]].n });
-    } }, html("span", { class: "edges" }, edges), html("span", { class: "count" }, String(bin.members.length)), html("span", { class: "length" }, fill),
-      html("span", { class: "labels" }, data.digits ? labels : "", isHere ? html("b", {}, " ◀ this one") : ""));
+    return html(
+      "button",
+      {
+        type: "button",
+        class: "bin",
+        "data-key": `bin-${n}`,
+        "aria-expanded": String(isOpen),
+        disabled: bin.members.length === 0,
+        click: () => {
+          opened = { of: nameOf(data.current.place), low: bin.low };
+          update({ example: data.batch[bin.members[0]].n });
+        },
+      },
+      html("span", { class: "edges" }, edges),
+      html("span", { class: "count" }, String(bin.members.length)),
+      html("span", { class: "length" }, fill),
+      html("span", { class: "labels" }, data.digits ? labels : "", isHere ? html("b", {}, " ◀ this one") : ""),
+    );
   }
 
   function memberButton(i, isHere) {
     const { n } = data.batch[i];
     const example = data.examples[n];
     const label = `example ${example.index}${data.digits ? `: ${readAs(example)}` : ""}`;
-    const choose = { type: "button", class: "member", "data-key": `member-${i}`, "aria-pressed": String(isHere), "aria-label": label, click: () => update({ example: n }) };
+    const choose = {
+      type: "button",
+      class: "member",
+      "data-key": `member-${i}`,
+      "aria-pressed": String(isHere),
+      "aria-label": label,
+      click: () => update({ example: n }),
+    };
     if (!data.side) return html("button", choose, String(example.index));
     const canvas = html("canvas", {});
     paintPicture(canvas, example.pixels, data.side);
@@ -70,7 +108,11 @@ function labelsOf(labels) {
   const counts = new Map();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   if (counts.size === 0) return "";
-  if (counts.size === 1) return labels.length === 1 ? `label ${labels[0]}` : `all ${labels.length} are label ${labels[0]}`;
-  const most = [...counts].sort((p, q) => q[1] - p[1]).slice(0, 3).map(([label]) => label);
+  if (counts.size === 1)
+    return labels.length === 1 ? `label ${labels[0]}` : `all ${labels.length} are label ${labels[0]}`;
+  const most = [...counts]
+    .sort((p, q) => q[1] - p[1])
+    .slice(0, 3)
+    .map(([label]) => label);
   return `labels ${most.join(", ")}${counts.size > 3 ? ", …" : ""}`;
 }

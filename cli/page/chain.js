@@ -1,9 +1,25 @@
 // The chain rule for the chosen weight, with the numbers under each fraction; the chapter's tree of dependencies with a
 // number line for every variable; and the nudge that moves along it.
 
-import { apart, clean, counted, field, formula, fraction, html, identifier, mathml, nameOf, number, numeral, operator, ratio, sumOver, svg, variable } from "./dom.js";
-
-export const letterOf = ({ k }) => (k === null ? "b" : "w");
+import {
+  apart,
+  clean,
+  counted,
+  field,
+  formula,
+  fraction,
+  html,
+  identifier,
+  mathml,
+  number,
+  numeral,
+  operator,
+  ratio,
+  sumOver,
+  svg,
+  variable,
+} from "./dom.js";
+import { letterOf, nameOf } from "./place.js";
 
 // The variables of the chain as MathML, each made anew where it is used.
 export function variablesOf(state) {
@@ -21,10 +37,21 @@ export function variablesOf(state) {
 function thirdFactor(state, data) {
   const { l, j } = state.place;
   const v = variablesOf(state);
-  if (l < data.network.L) return formula(sumOver("j"), mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`));
+  if (l < data.network.L)
+    return formula(
+      sumOver("j"),
+      mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`),
+    );
   const difference = () => [v.a(), operator("−"), v.y()];
   if (data.network.cost === "squared_error") return formula(numeral(2), operator("("), ...difference(), operator(")"));
-  return formula(mathml("mfrac", {}, mathml("mrow", {}, ...difference()), mathml("mrow", {}, v.a(), operator("("), numeral(1), operator("−"), v.a(), operator(")"))));
+  return formula(
+    mathml(
+      "mfrac",
+      {},
+      mathml("mrow", {}, ...difference()),
+      mathml("mrow", {}, v.a(), operator("("), numeral(1), operator("−"), v.a(), operator(")")),
+    ),
+  );
 }
 
 export function mountChain(root, data) {
@@ -38,16 +65,38 @@ export function mountChain(root, data) {
     const p = letterOf(place);
     const factor = (fractionOf, meaning, name, value, sign) => [
       html("span", { class: "sign", "aria-hidden": sign === "" }, sign),
-      html("div", { class: "factor" }, formula(fractionOf), html("div", { class: "meaning" }, meaning), html("div", { class: "value" }, field(traced(name), value))),
+      html(
+        "div",
+        { class: "factor" },
+        formula(fractionOf),
+        html("div", { class: "meaning" }, meaning),
+        html("div", { class: "value" }, field(traced(name), value)),
+      ),
     ];
     names.replaceChildren(
-      html("b", {}, html("span", { class: `is-${p}` }, nameOf(place))), " = ", field(traced("value"), state.value),
-      place.k === null ? `, the bias of neuron ${place.j} of layer ${place.l}` : `, from neuron ${place.k} of layer ${place.l - 1} to neuron ${place.j} of layer ${place.l}`,
+      html("b", {}, html("span", { class: `is-${p}` }, nameOf(place))),
+      " = ",
+      field(traced("value"), state.value),
+      place.k === null
+        ? `, the bias of neuron ${place.j} of layer ${place.l}`
+        : `, from neuron ${place.k} of layer ${place.l - 1} to neuron ${place.j} of layer ${place.l}`,
     );
     rule.replaceChildren(
-      ...factor(fraction(v.C(), v.p()), place.k === null ? "how the bias moves the cost" : "how the weight moves the cost", `dC_d${p}`, d.product, ""),
+      ...factor(
+        fraction(v.C(), v.p()),
+        place.k === null ? "how the bias moves the cost" : "how the weight moves the cost",
+        `dC_d${p}`,
+        d.product,
+        "",
+      ),
       ...factor(fraction(v.z(), v.p()), formula(v.before()), `dz_d${p}`, d.dz, "="),
-      ...factor(fraction(v.a(), v.z()), formula(mathml("msup", {}, identifier("σ"), operator("′")), operator("("), v.z(), operator(")")), "da_dz", d.da_dz, "×"),
+      ...factor(
+        fraction(v.a(), v.z()),
+        formula(mathml("msup", {}, identifier("σ"), operator("′")), operator("("), v.z(), operator(")")),
+        "da_dz",
+        d.da_dz,
+        "×",
+      ),
       ...factor(fraction(v.C(), v.a()), thirdFactor(state, data), "dC_da", d.dC_da, "×"),
     );
   };
@@ -55,26 +104,72 @@ export function mountChain(root, data) {
 
 // Δw → Δz → Δa → ΔC, and each ratio beside the derivative that it approaches.
 export function mountNudge(root, data, update) {
-  const slider = html("input", { type: "range", id: "nudge", min: -1, max: 1, step: 0.01, input: () => update({ nudgeBy: Number(slider.value) }) });
-  const sizes = [1, 0.1, 0.01, 0.001, 1e-6].map((size) => html("button", { type: "button", "aria-label": `nudge by ${size}`, click: () => update({ nudgeBy: size }) }, String(size)));
+  const slider = html("input", {
+    type: "range",
+    id: "nudge",
+    min: -1,
+    max: 1,
+    step: 0.01,
+    input: () => update({ nudgeBy: Number(slider.value) }),
+  });
+  const sizes = [1, 0.1, 0.01, 0.001, 1e-6].map((size) =>
+    html(
+      "button",
+      { type: "button", "aria-label": `nudge by ${size}`, click: () => update({ nudgeBy: size }) },
+      String(size),
+    ),
+  );
   const label = html("label", { for: "nudge" });
   const body = html("tbody", {});
-  const table = html("table", { class: "nudged" }, html("thead", {}, html("tr", {}, ["change", "ratio of the changes", "derivative"].map((text) => html("th", { scope: "col" }, text)))), body);
+  const table = html(
+    "table",
+    { class: "nudged" },
+    html(
+      "thead",
+      {},
+      html(
+        "tr",
+        {},
+        ["change", "ratio of the changes", "derivative"].map((text) => html("th", { scope: "col" }, text)),
+      ),
+    ),
+    body,
+  );
   const says = html("p", {});
-  root.append(html("div", { class: "slide" }, label, slider, html("span", { class: "screen-only" }, sizes)), table, says);
+  root.append(
+    html("div", { class: "slide" }, label, slider, html("span", { class: "screen-only" }, sizes)),
+    table,
+    says,
+  );
   return (state) => {
     const { place, derivative: d, nudge: n, value } = state;
     const p = letterOf(place);
     const v = variablesOf(state);
-    const traced = state.isTraced && n.parameter === 0.01 ? (name) => `${p === "w" ? "weight" : "bias"}.nudge.${name}` : () => null;
+    const traced =
+      state.isTraced && n.parameter === 0.01 ? (name) => `${p === "w" ? "weight" : "bias"}.nudge.${name}` : () => null;
     slider.value = String(n.parameter);
-    label.replaceChildren("nudge ", html("span", { class: `is-${p}` }, nameOf(place)), " by ", html("b", {}, (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)));
+    label.replaceChildren(
+      "nudge ",
+      html("span", { class: `is-${p}` }, nameOf(place)),
+      " by ",
+      html("b", {}, (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)),
+    );
     const delta = (of) => formula(mathml("mrow", {}, identifier("Δ"), of));
-    const quotient = (above, below) => formula(mathml("mfrac", {}, mathml("mrow", {}, identifier("Δ"), above), mathml("mrow", {}, identifier("Δ"), below)));
+    const quotient = (above, below) =>
+      formula(
+        mathml("mfrac", {}, mathml("mrow", {}, identifier("Δ"), above), mathml("mrow", {}, identifier("Δ"), below)),
+      );
     const equals = (symbol, value) => html("td", {}, html("span", { class: "pair" }, symbol, html("span", {}, value)));
-    const row = (change, of, below, by, derivative) => html("tr", {}, change,
-      below ? equals(quotient(of(), below()), ratio(of === v.z ? n.dz : of === v.a ? n.da : n.dC, by)) : html("td", {}),
-      below ? equals(formula(fraction(of(), below())), number(derivative)) : html("td", {}));
+    const row = (change, of, below, by, derivative) =>
+      html(
+        "tr",
+        {},
+        change,
+        below
+          ? equals(quotient(of(), below()), ratio(of === v.z ? n.dz : of === v.a ? n.da : n.dC, by))
+          : html("td", {}),
+        below ? equals(formula(fraction(of(), below())), number(derivative)) : html("td", {}),
+      );
     const change = (of, name, value) => equals(delta(of()), field(traced(name), value));
     body.replaceChildren(
       row(change(v.p, `d${p}`, n.parameter), v.p),
@@ -83,7 +178,10 @@ export function mountNudge(root, data, update) {
       row(change(v.C, "dC", n.dC), v.C, v.a, n.da, d.dC_da),
       row(html("td", {}, html("b", {}, "in all")), v.C, v.p, n.parameter, d.product),
     );
-    const moved = clean(n.dC) === 0 ? "leaves the cost as it is" : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${apart(state.C, state.C + n.dC).join(" to ")}`;
+    const moved =
+      clean(n.dC) === 0
+        ? "leaves the cost as it is"
+        : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${apart(state.C, state.C + n.dC).join(" to ")}`;
     slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
     says.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
   };
@@ -109,28 +207,93 @@ export function mountTree(root, data) {
     const middle = columns[1];
     const range = rangeOf(network.activation[l]);
     const nodes = [
-      k === null ? null : { x: columns[0], y: top, letter: "w", name: nameOf(state.place), value: w, change: n.parameter, about: [w - 1, w + 1] },
-      k === null ? null : { x: middle, y: top, letter: "a", name: `a(${l - 1})[${k}]`, value: before, change: 0, about: l === 1 ? [0, 1] : rangeOf(network.activation[l - 1]) },
-      { x: k === null ? middle : columns[2], y: top, letter: "b", name: `b(${l})[${j}]`, value: b, change: k === null ? n.parameter : 0, about: [b - 1, b + 1] },
-      { x: middle, y: second, letter: "z", name: `z(${l})[${j}]`, value: z, change: n.dz, about: [Math.min(-6, z - 1), Math.max(6, z + 1)] },
+      k === null
+        ? null
+        : {
+            x: columns[0],
+            y: top,
+            letter: "w",
+            name: nameOf(state.place),
+            value: w,
+            change: n.parameter,
+            about: [w - 1, w + 1],
+          },
+      k === null
+        ? null
+        : {
+            x: middle,
+            y: top,
+            letter: "a",
+            name: `a(${l - 1})[${k}]`,
+            value: before,
+            change: 0,
+            about: l === 1 ? [0, 1] : rangeOf(network.activation[l - 1]),
+          },
+      {
+        x: k === null ? middle : columns[2],
+        y: top,
+        letter: "b",
+        name: `b(${l})[${j}]`,
+        value: b,
+        change: k === null ? n.parameter : 0,
+        about: [b - 1, b + 1],
+      },
+      {
+        x: middle,
+        y: second,
+        letter: "z",
+        name: `z(${l})[${j}]`,
+        value: z,
+        change: n.dz,
+        about: [Math.min(-6, z - 1), Math.max(6, z + 1)],
+      },
       { x: middle, y: third, letter: "a", name: `a(${l})[${j}]`, value: a, change: n.da, about: range },
-      l === network.L ? { x: columns[2], y: third, letter: "y", name: `y[${j}]`, value: state.y[j], change: 0, about: range } : null,
-      { x: middle, y: fourth, letter: "C", name: state.C_name, value: state.C, change: n.dC, about: [0, Math.max(1, 1.2 * state.C)] },
+      l === network.L
+        ? { x: columns[2], y: third, letter: "y", name: `y[${j}]`, value: state.y[j], change: 0, about: range }
+        : null,
+      {
+        x: middle,
+        y: fourth,
+        letter: "C",
+        name: state.C_name,
+        value: state.C,
+        change: n.dC,
+        about: [0, Math.max(1, 1.2 * state.C)],
+      },
     ].filter(Boolean);
     const below = (node) => [node.x + box.w / 2, node.y + box.h];
     const above = (node) => [node.x + box.w / 2, node.y];
     const find = (letter, y) => nodes.find((node) => node.letter === letter && node.y === y);
     const links = [
-      ...nodes.filter((node) => node.y === top).map((node) => [below(node), above(find("z", second)), node.change !== 0]),
+      ...nodes
+        .filter((node) => node.y === top)
+        .map((node) => [below(node), above(find("z", second)), node.change !== 0]),
       [below(find("z", second)), above(find("a", third)), true],
       [below(find("a", third)), above(find("C", fourth)), true],
       ...(l === network.L ? [[below(find("y", third)), above(find("C", fourth)), false]] : []),
     ];
-    const notes = [[below(find("z", second)), "σ"], ...(l < network.L ? [[below(find("a", third)), counted(network.sizes[l + 1], "path")]] : [])];
-    const drawn = svg("svg", { width, height: fourth + box.h + 4, viewBox: `-1 0 ${width + 2} ${fourth + box.h + 4}`, role: "img", "aria-label": `what depends on what: ${nodes.map((node) => `${node.name} = ${number(node.value)}`).join(", ")}` },
-      links.map(([[x1, y1], [x2, y2], live]) => svg("path", { d: `M${x1} ${y1} C${x1} ${y1 + 20} ${x2} ${y2 - 20} ${x2} ${y2}`, class: live ? "link live" : "link" })),
+    const notes = [
+      [below(find("z", second)), "σ"],
+      ...(l < network.L ? [[below(find("a", third)), counted(network.sizes[l + 1], "path")]] : []),
+    ];
+    const drawn = svg(
+      "svg",
+      {
+        width,
+        height: fourth + box.h + 4,
+        viewBox: `-1 0 ${width + 2} ${fourth + box.h + 4}`,
+        role: "img",
+        "aria-label": `what depends on what: ${nodes.map((node) => `${node.name} = ${number(node.value)}`).join(", ")}`,
+      },
+      links.map(([[x1, y1], [x2, y2], live]) =>
+        svg("path", {
+          d: `M${x1} ${y1} C${x1} ${y1 + 20} ${x2} ${y2 - 20} ${x2} ${y2}`,
+          class: live ? "link live" : "link",
+        }),
+      ),
       notes.map(([[x, y], text]) => svg("text", { x: x + 8, y: y + 24, class: "note" }, text)),
-      nodes.map((node) => drawVariable(node, box)));
+      nodes.map((node) => drawVariable(node, box)),
+    );
     stage.replaceChildren(drawn);
   };
 }
@@ -142,17 +305,22 @@ function drawVariable({ x, y, letter, name, value, change, about }, box) {
   const [low, high] = [Math.min(about[0], value), Math.max(about[1], value)];
   const at = (v) => 10 + ((Math.max(low, Math.min(high, v)) - low) / (high - low || 1)) * (box.w - 20);
   const line = 46;
-  const zero = low <= 0 && high >= 0 ? [svg("line", { x1: at(0), x2: at(0), y1: line - 4, y2: line + 4, class: "zero" })] : [];
-  return svg("g", { transform: `translate(${x} ${y})`, class: `variable is-${letter}` },
+  const zero =
+    low <= 0 && high >= 0 ? [svg("line", { x1: at(0), x2: at(0), y1: line - 4, y2: line + 4, class: "zero" })] : [];
+  return svg(
+    "g",
+    { transform: `translate(${x} ${y})`, class: `variable is-${letter}` },
     svg("rect", { width: box.w, height: box.h, rx: 8 }),
     svg("text", { x: 10, y: 17, class: "variable-name" }, name),
     svg("text", { x: 10, y: 33, class: "variable-value" }, number(value + change)),
-    svg("line", { x1: 10, x2: box.w - 10, y1: line, y2: line, class: "axis" }), zero,
-    svg("text", { x: 10, y: line + 13, class: "tick" }, tick(low)), svg("text", { x: box.w - 10, y: line + 13, class: "tick", "text-anchor": "end" }, tick(high)),
+    svg("line", { x1: 10, x2: box.w - 10, y1: line, y2: line, class: "axis" }),
+    zero,
+    svg("text", { x: 10, y: line + 13, class: "tick" }, tick(low)),
+    svg("text", { x: box.w - 10, y: line + 13, class: "tick", "text-anchor": "end" }, tick(high)),
     change ? svg("line", { x1: at(value), x2: at(value + change), y1: line, y2: line, class: "moved" }) : null,
     svg("circle", { cx: at(value), cy: line, r: 4, class: "was" }),
-    svg("circle", { cx: at(value + change), cy: line, r: 3, class: "is" }));
+    svg("circle", { cx: at(value + change), cy: line, r: 3, class: "is" }),
+  );
 }
 
 const tick = (value) => String(Math.round(value * 100) / 100);
-

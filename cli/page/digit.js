@@ -1,8 +1,8 @@
 // The example at hand: drawn with a pen or picked, what the network sees of it, what it answers, and what is desired.
 
+import { colour, html, listbox, number } from "./dom.js";
 import { answerOf } from "./network.js";
 import { centred, pen } from "./ink.js";
-import { colour, field, html, listbox, number } from "./dom.js";
 
 // Paint bytes (0..255) as a square picture, ink dark on light or light on dark as the page is.
 export function paintPicture(canvas, pixels, side) {
@@ -18,7 +18,8 @@ export function paintPicture(canvas, pixels, side) {
   context.globalAlpha = 1;
 }
 
-export const readAs = ({ label, answer }) => (label === answer ? `label ${label}` : `label ${label}, read as ${answer}`);
+export const readAs = ({ label, answer }) =>
+  label === answer ? `label ${label}` : `label ${label}, read as ${answer}`;
 
 export function mountDigit(root, data, update) {
   const seen = html("canvas", { class: "seen", role: "img" });
@@ -33,17 +34,41 @@ export function mountDigit(root, data, update) {
     paintDesired(state);
     const outputs = state.passed.a[data.network.L];
     const answer = answerOf(outputs);
-    const desired = data.digits ? ` against the desired ${answerOf(state.y)}${state.example === null ? ": set y to what you meant" : ""}` : "";
+    const desired = data.digits
+      ? ` against the desired ${answerOf(state.y)}${state.example === null ? ": set y to what you meant" : ""}`
+      : "";
     if (said === (said = `${answer} ${state.C_name} ${state.C}${desired}`)) return; // announce only what is new
     verdict.replaceChildren(
-      data.digits ? html("span", {}, "The network reads it as ", html("b", { id: "answer" }, String(answer)), ` (a = ${number(outputs[answer])}). `) : "",
-      html("span", {}, "Cost ", html("span", { class: "is-C" }, state.C_name), " = ", html("span", { class: "number", id: "cost", "data-value": String(state.C) }, state.C.toFixed(6)), `${desired}.`),
+      data.digits
+        ? html(
+            "span",
+            {},
+            "The network reads it as ",
+            html("b", { id: "answer" }, String(answer)),
+            ` (a = ${number(outputs[answer])}). `,
+          )
+        : "",
+      html(
+        "span",
+        {},
+        "Cost ",
+        html("span", { class: "is-C" }, state.C_name),
+        " = ",
+        html("span", { class: "number", id: "cost", "data-value": String(state.C) }, state.C.toFixed(6)),
+        `${desired}.`,
+      ),
     );
   };
 }
 
 function mountPictures(root, data, update, seen) {
-  const sheet = html("canvas", { class: "sheet", width: 280, height: 280, role: "img", "aria-label": "Draw a digit here with a mouse or a finger" });
+  const sheet = html("canvas", {
+    class: "sheet",
+    width: 280,
+    height: 280,
+    role: "img",
+    "aria-label": "Draw a digit here with a mouse or a finger",
+  });
   const { clear, wipe } = pen(sheet, (ink) => {
     const pixels = centred(ink, sheet.width, data.side);
     update({ example: null, pixels, x: Float64Array.from(pixels, (value) => value * (1 / 255)) });
@@ -51,19 +76,45 @@ function mountPictures(root, data, update, seen) {
   const pictures = data.examples.map((example, n) =>
     html(
       "div",
-      { class: example.label === example.answer ? "thumb" : "thumb misread", id: `example-${n}`, "aria-label": `example ${example.index}: ${readAs(example)}` },
+      {
+        class: example.label === example.answer ? "thumb" : "thumb misread",
+        id: `example-${n}`,
+        "aria-label": `example ${example.index}: ${readAs(example)}`,
+      },
       html("canvas", {}),
-      html("span", { "aria-hidden": "true" }, example.label === example.answer ? String(example.label) : `${example.label}→${example.answer}`),
+      html(
+        "span",
+        { "aria-hidden": "true" },
+        example.label === example.answer ? String(example.label) : `${example.label}→${example.answer}`,
+      ),
     ),
   );
-  const gallery = html("div", { class: "gallery", "aria-label": `${data.examples.length} images of the ${data.split} split` }, pictures);
+  const gallery = html(
+    "div",
+    { class: "gallery", "aria-label": `${data.examples.length} images of the ${data.split} split` },
+    pictures,
+  );
   const columns = () => Math.max(1, pictures.filter((picture) => picture.offsetTop === pictures[0].offsetTop).length);
   const select = listbox(gallery, pictures, columns, (n) => update({ example: n }));
   root.append(
-    html("div", { class: "sheets" },
-      html("figure", { class: "screen-only" }, sheet, html("figcaption", {}, "draw here ", html("button", { type: "button", id: "clear", click: clear }, "clear"))),
-      html("figure", {}, seen, html("figcaption", {}, `what the network sees: ${data.side} × ${data.side}`))),
-    html("p", { class: "hint" }, "or pick one; ", html("span", { class: "misread" }, "6→8"), " was a 6 that the network reads as an 8:"),
+    html(
+      "div",
+      { class: "sheets" },
+      html(
+        "figure",
+        { class: "screen-only" },
+        sheet,
+        html("figcaption", {}, "draw here ", html("button", { type: "button", id: "clear", click: clear }, "clear")),
+      ),
+      html("figure", {}, seen, html("figcaption", {}, `what the network sees: ${data.side} × ${data.side}`)),
+    ),
+    html(
+      "p",
+      { class: "hint" },
+      "or pick one; ",
+      html("span", { class: "misread" }, "6→8"),
+      " was a 6 that the network reads as an 8:",
+    ),
     gallery,
   );
   let painted = null;
@@ -78,7 +129,12 @@ function mountPictures(root, data, update, seen) {
       wipe();
     }
     paintPicture(seen, state.pixels, data.side);
-    seen.setAttribute("aria-label", state.example === null ? "your drawing, centred" : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`);
+    seen.setAttribute(
+      "aria-label",
+      state.example === null
+        ? "your drawing, centred"
+        : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`,
+    );
   };
 }
 
@@ -91,16 +147,32 @@ function keepInSight(container, element) {
 
 // Inputs that are no picture: a number each, as far as there is room.
 function mountNumbers(root, data, update) {
-  const chosen = html("select", { id: "example", "aria-label": "example", change: () => update({ example: Number(chosen.value) }) },
+  const chosen = html(
+    "select",
+    { id: "example", "aria-label": "example", change: () => update({ example: Number(chosen.value) }) },
     html("option", { value: "", disabled: true }, "your own numbers"),
-    data.examples.map((example, n) => html("option", { value: n }, `example ${example.index}`)));
+    data.examples.map((example, n) => html("option", { value: n }, `example ${example.index}`)),
+  );
   const inputs = Array.from({ length: Math.min(data.network.sizes[0], 16) }, (_, i) =>
-    html("input", { type: "number", step: "any", "aria-label": `a(0)[${i}]`, change: (event) => {
-      const x = Float64Array.from(data.current.x);
-      x[i] = Number(event.target.value);
-      update({ example: null, x });
-    } }));
-  root.append(html("p", {}, chosen), html("p", { class: "inputs" }, inputs.map((input, i) => html("label", {}, `a(0)[${i}] `, input))));
+    html("input", {
+      type: "number",
+      step: "any",
+      "aria-label": `a(0)[${i}]`,
+      change: (event) => {
+        const x = Float64Array.from(data.current.x);
+        x[i] = Number(event.target.value);
+        update({ example: null, x });
+      },
+    }),
+  );
+  root.append(
+    html("p", {}, chosen),
+    html(
+      "p",
+      { class: "inputs" },
+      inputs.map((input, i) => html("label", {}, `a(0)[${i}] `, input)),
+    ),
+  );
   return (state) => {
     chosen.value = state.example === null ? "" : String(state.example);
     inputs.forEach((input, i) => (input.value = String(state.x[i])));
@@ -112,16 +184,46 @@ function mountDesired(root, data, update) {
   const n = data.network.sizes[data.network.L];
   if (data.digits) {
     const buttons = Array.from({ length: n }, (_, digit) =>
-      html("label", {}, html("input", { type: "radio", name: "desired", value: digit, change: () => update({ y: Float64Array.from({ length: n }, (_, j) => Number(j === digit)) }) }), String(digit)));
-    root.append(html("fieldset", { class: "desired" }, html("legend", {}, "desired output ", html("span", { class: "is-y" }, "y"), ": the 1 stands at"), buttons));
+      html(
+        "label",
+        {},
+        html("input", {
+          type: "radio",
+          name: "desired",
+          value: digit,
+          change: () => update({ y: Float64Array.from({ length: n }, (_, j) => Number(j === digit)) }),
+        }),
+        String(digit),
+      ),
+    );
+    root.append(
+      html(
+        "fieldset",
+        { class: "desired" },
+        html("legend", {}, "desired output ", html("span", { class: "is-y" }, "y"), ": the 1 stands at"),
+        buttons,
+      ),
+    );
     return (state) => buttons.forEach((label, digit) => (label.firstChild.checked = state.y[digit] === 1));
   }
   const inputs = Array.from({ length: n }, (_, j) =>
-    html("input", { type: "number", step: "any", "aria-label": `y[${j}]`, change: (event) => {
-      const y = Float64Array.from(data.current.y);
-      y[j] = Number(event.target.value);
-      update({ y });
-    } }));
-  root.append(html("p", { class: "inputs" }, inputs.map((input, j) => html("label", {}, html("span", { class: "is-y" }, `y[${j}] `), input))));
+    html("input", {
+      type: "number",
+      step: "any",
+      "aria-label": `y[${j}]`,
+      change: (event) => {
+        const y = Float64Array.from(data.current.y);
+        y[j] = Number(event.target.value);
+        update({ y });
+      },
+    }),
+  );
+  root.append(
+    html(
+      "p",
+      { class: "inputs" },
+      inputs.map((input, j) => html("label", {}, html("span", { class: "is-y" }, `y[${j}] `), input)),
+    ),
+  );
   return (state) => inputs.forEach((input, j) => (input.value = String(state.y[j])));
 }

@@ -50,8 +50,15 @@ export const field = (path, value) =>
 export function variable(letter, layer, ...index) {
   const indexed = index.filter((i) => i !== null && i !== undefined);
   const base = mathml("mi", { class: `is-${letter}` }, letter);
-  const below = mathml("mrow", {}, indexed.flatMap((i, n) => [n ? mathml("mo", {}, ",") : null, mathml("mn", {}, String(i))]));
-  const above = layer === null ? null : mathml("mrow", {}, mathml("mo", {}, "("), mathml("mn", {}, String(layer)), mathml("mo", {}, ")"));
+  const below = mathml(
+    "mrow",
+    {},
+    indexed.flatMap((i, n) => [n ? mathml("mo", {}, ",") : null, mathml("mn", {}, String(i))]),
+  );
+  const above =
+    layer === null
+      ? null
+      : mathml("mrow", {}, mathml("mo", {}, "("), mathml("mn", {}, String(layer)), mathml("mo", {}, ")"));
   const name = above && indexed.length ? "msubsup" : above ? "msup" : indexed.length ? "msub" : "mrow";
   return mathml(name, { class: `is-${letter}` }, base, indexed.length ? below : null, above);
 }
@@ -62,10 +69,8 @@ export const numeral = (value) => mathml("mn", {}, String(value));
 export const partial = (of) => mathml("mrow", {}, operator("∂"), of);
 export const fraction = (above, below) => mathml("mfrac", {}, partial(above), partial(below));
 export const formula = (...parts) => mathml("math", {}, mathml("mrow", {}, ...parts));
-export const sumOver = (index) => mathml("munder", {}, mathml("mo", { movablelimits: "false" }, "∑"), mathml("mi", {}, index));
-
-// The same as plain text, as in the terminal: w(2)[4,12].
-export const nameOf = ({ l, j, k }) => (k === null ? `b(${l})[${j}]` : `w(${l})[${j},${k}]`);
+export const sumOver = (index) =>
+  mathml("munder", {}, mathml("mo", { movablelimits: "false" }, "∑"), mathml("mi", {}, index));
 
 // Make `container` a listbox of the `options` in it: one stop for Tab, the arrow keys choose.
 export function listbox(container, options, columns, choose) {
@@ -77,7 +82,14 @@ export function listbox(container, options, columns, choose) {
   });
   container.addEventListener("keydown", (event) => {
     const selected = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(), ArrowUp: -columns(), Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: columns(),
+      ArrowUp: -columns(),
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (!(event.key in moves)) return;
     event.preventDefault();
     choose(Math.max(0, Math.min(options.length - 1, selected + moves[event.key])));

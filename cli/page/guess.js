@@ -1,12 +1,15 @@
 // "Guess the sign first": everything that gives the derivative's sign away is hidden until the guess is made.
 
+import { html, number } from "./dom.js";
 import { pathsOf } from "./network.js";
-import { strongestInto } from "./layers.js";
-import { letterOf } from "./chain.js";
-import { html, nameOf, number } from "./dom.js";
+import { letterOf, nameOf, strongestInto } from "./place.js";
 
 export function mountGuess(root, data, update) {
-  const mode = html("input", { type: "checkbox", id: "guessing", change: () => update({ guess: { ...data.current.guess, on: mode.checked, made: null } }) });
+  const mode = html("input", {
+    type: "checkbox",
+    id: "guessing",
+    change: () => update({ guess: { ...data.current.guess, on: mode.checked, made: null } }),
+  });
   const question = html("div", { class: "question", "aria-live": "polite" });
   root.append(html("label", { class: "screen-only" }, mode, " guess the sign first"), question);
 
@@ -45,16 +48,46 @@ export function mountGuess(root, data, update) {
         ...(l === data.network.L ? [`y[${j}] = ${state.y[j]}`] : []),
       ].join(", ");
       question.replaceChildren(
-        html("p", {}, `You know that ${known}.${l < data.network.L ? strongestWay(state, data) : ""} If ${nameOf(place)} is raised a little, does the cost ${state.C_name} rise or fall?`),
-        html("p", {}, html("button", { type: "button", id: "guess-rises", "data-key": "guess", click: () => make(1) }, `it rises: ∂C/∂${p} > 0`), " ", html("button", { type: "button", id: "guess-falls", "data-key": "guess-falls", click: () => make(-1) }, `it falls: ∂C/∂${p} < 0`), " ", html("button", { type: "button", id: "guess-stays", click: () => make(0) }, "it stays: 0")),
+        html(
+          "p",
+          {},
+          `You know that ${known}.${l < data.network.L ? strongestWay(state, data) : ""} If ${nameOf(place)} is raised a little, does the cost ${state.C_name} rise or fall?`,
+        ),
+        html(
+          "p",
+          {},
+          html(
+            "button",
+            { type: "button", id: "guess-rises", "data-key": "guess", click: () => make(1) },
+            `it rises: ∂C/∂${p} > 0`,
+          ),
+          " ",
+          html(
+            "button",
+            { type: "button", id: "guess-falls", "data-key": "guess-falls", click: () => make(-1) },
+            `it falls: ∂C/∂${p} < 0`,
+          ),
+          " ",
+          html("button", { type: "button", id: "guess-stays", click: () => make(0) }, "it stays: 0"),
+        ),
       );
       return;
     }
     const right = Math.sign(d.product) === guess.made;
     const verdict = right ? "✓ Right." : "✗ Not so.";
     question.replaceChildren(
-      html("p", {}, html("b", { id: "guess-verdict" }, verdict), ` ∂z/∂${p} = ${number(d.dz)}, σ′ = ${number(d.da_dz)} and ∂C/∂a = ${number(d.dC_da)} make ${number(d.product)}: ${because(state, data)}`),
-      html("p", {}, html("span", { id: "score" }, `${guess.right} of ${guess.asked} right. `), html("button", { type: "button", id: "another", "data-key": "guess", click: another }, "another one")),
+      html(
+        "p",
+        {},
+        html("b", { id: "guess-verdict" }, verdict),
+        ` ∂z/∂${p} = ${number(d.dz)}, σ′ = ${number(d.da_dz)} and ∂C/∂a = ${number(d.dC_da)} make ${number(d.product)}: ${because(state, data)}`,
+      ),
+      html(
+        "p",
+        {},
+        html("span", { id: "score" }, `${guess.right} of ${guess.asked} right. `),
+        html("button", { type: "button", id: "another", "data-key": "guess", click: another }, "another one"),
+      ),
     );
   };
 }

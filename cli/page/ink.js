@@ -74,9 +74,13 @@ function averaged(ink, sheet, box, width, height) {
 export function pen(canvas, drawn) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const ink = () =>
-    Float32Array.from({ length: canvas.width * canvas.height }, ((data) => (_, i) => data[4 * i + 3] / 255)(
-      context.getImageData(0, 0, canvas.width, canvas.height).data,
-    ));
+    Float32Array.from(
+      { length: canvas.width * canvas.height },
+      (
+        (data) => (_, i) =>
+          data[4 * i + 3] / 255
+      )(context.getImageData(0, 0, canvas.width, canvas.height).data),
+    );
   let last = null;
   const place = (event) => {
     const box = canvas.getBoundingClientRect();

@@ -1,8 +1,8 @@
 // Forward: the layers as columns with their activations, the connections into the chosen neuron, and its weights and
 // their gradient as heat maps. Clicking a connection, or a cell of a heat map, chooses that weight.
 
-import { derivativeOf, largestAt } from "./network.js";
-import { colour, counted, html, listbox, nameOf, number, svg } from "./dom.js";
+import { html, listbox, number, svg } from "./dom.js";
+import { nameOf, strongestInto, weightsOf } from "./place.js";
 import { paintPicture } from "./digit.js";
 
 const TALL = 360; // at most, and a row of neurons
@@ -11,9 +11,6 @@ const LABEL = 62; // beside an output neuron
 const TOP = 30; // the titles
 const NARROW = { below: 480, gap: 12, picture: 72 }; // the least gap between columns, and the picture's side
 const ROOMY = { gap: 46, picture: 112 };
-
-// A neuron's strongest incoming weight for the example at hand: |∂C/∂w| is largest where a is.
-export const strongestInto = (state, l, j) => ({ l, j, k: largestAt(state.passed.a[l - 1]) });
 
 export function mountLayers(root, data, update) {
   const { network } = data;
@@ -38,7 +35,18 @@ export function mountLayers(root, data, update) {
     }
     const wires = svg("g", { class: "wires" });
     const groups = columns.map((column) => drawColumn(column, data, update));
-    const picture = svg("svg", { width, height: TOP + tall + 10, viewBox: `0 0 ${width} ${TOP + tall + 10}`, role: "group", "aria-label": "the network" }, wires, groups.map((group) => group.element));
+    const picture = svg(
+      "svg",
+      {
+        width,
+        height: TOP + tall + 10,
+        viewBox: `0 0 ${width} ${TOP + tall + 10}`,
+        role: "group",
+        "aria-label": "the network",
+      },
+      wires,
+      groups.map((group) => group.element),
+    );
     stage.replaceChildren(picture);
     built = { width: stage.clientWidth, columns, wires, groups };
   }
@@ -61,7 +69,14 @@ export function mountLayers(root, data, update) {
 function arrange(n, l, tall, picture, data) {
   if (l === 0 && data.side) {
     const [pixel, top] = [picture / data.side, TOP + (tall - picture) / 2];
-    return { n, width: picture, picture, pixel, top, centre: (k) => [((k % data.side) + 0.5) * pixel, top + (Math.floor(k / data.side) + 0.5) * pixel] };
+    return {
+      n,
+      width: picture,
+      picture,
+      pixel,
+      top,
+      centre: (k) => [((k % data.side) + 0.5) * pixel, top + (Math.floor(k / data.side) + 0.5) * pixel],
+    };
   }
   const rows = Math.min(n, n > 120 ? 40 : 20);
   const cell = Math.min(ROW, tall / rows);
@@ -69,7 +84,9 @@ function arrange(n, l, tall, picture, data) {
   const top = TOP + (tall - cell * rows) / 2;
   const pitch = l === data.network.L ? cell + LABEL : cell;
   return {
-    n, cell, rows,
+    n,
+    cell,
+    rows,
     width: Math.max(44, across * pitch),
     centre: (i) => [Math.floor(i / rows) * pitch + cell / 2, top + ((i % rows) + 0.5) * cell],
   };
@@ -77,19 +94,42 @@ function arrange(n, l, tall, picture, data) {
 
 function drawColumn(column, data, update) {
   const { l } = column;
-  const title = svg("text", { x: column.left + column.width / 2, y: 14, "text-anchor": "middle", class: "column-title" }, column.picture ? "layer 0: input" : `layer ${l}`);
+  const title = svg(
+    "text",
+    { x: column.left + column.width / 2, y: 14, "text-anchor": "middle", class: "column-title" },
+    column.picture ? "layer 0: input" : `layer ${l}`,
+  );
   if (column.picture) return drawInput(column, title, data, update);
   const isOutput = l === data.network.L;
   const neurons = Array.from({ length: column.n }, (_, i) => {
     const [x, y] = column.centre(i);
-    return svg("g", { id: `neuron-${l}-${i}`, class: "neuron", transform: `translate(${column.left + x} ${y})` },
-      svg("rect", { x: -column.cell / 2, y: -column.cell / 2, width: column.cell + (isOutput ? LABEL : 0), height: column.cell, class: "target" }),
+    return svg(
+      "g",
+      { id: `neuron-${l}-${i}`, class: "neuron", transform: `translate(${column.left + x} ${y})` },
+      svg("rect", {
+        x: -column.cell / 2,
+        y: -column.cell / 2,
+        width: column.cell + (isOutput ? LABEL : 0),
+        height: column.cell,
+        class: "target",
+      }),
       svg("circle", { r: Math.max(3, column.cell / 2 - 2), class: "edge" }),
       svg("circle", { r: 0, class: "activation" }),
-      isOutput ? svg("text", { x: column.cell / 2 + 4, y: 4 }, svg("tspan", {}, String(i)), svg("tspan", { dx: 8 })) : null);
+      isOutput
+        ? svg("text", { x: column.cell / 2 + 4, y: 4 }, svg("tspan", {}, String(i)), svg("tspan", { dx: 8 }))
+        : null,
+    );
   });
   const group = svg("g", { "aria-label": l === 0 ? "the inputs" : `the neurons of layer ${l}` }, neurons);
-  const select = l === 0 ? () => {} : listbox(group, neurons, () => 1, (j) => update({ place: strongestInto(data.current, l, j) }));
+  const select =
+    l === 0
+      ? () => {}
+      : listbox(
+          group,
+          neurons,
+          () => 1,
+          (j) => update({ place: strongestInto(data.current, l, j) }),
+        );
   return {
     element: svg("g", {}, title, group),
     render(state) {
@@ -98,7 +138,10 @@ function drawColumn(column, data, update) {
       const chosen = l === state.place.l ? state.place.j : null;
       neurons.forEach((neuron, i) => {
         const [, edge, activation, label] = neuron.childNodes;
-        activation.setAttribute("r", String(Number(edge.getAttribute("r")) * Math.sqrt(Math.min(1, Math.abs(a[i]) / most))));
+        activation.setAttribute(
+          "r",
+          String(Number(edge.getAttribute("r")) * Math.sqrt(Math.min(1, Math.abs(a[i]) / most))),
+        );
         activation.classList.toggle("negative", a[i] < 0);
         neuron.classList.toggle("source", l === state.place.l - 1 && i === state.place.k);
         neuron.setAttribute("aria-label", `neuron ${i} of layer ${l}: a = ${number(a[i])}`);
@@ -120,7 +163,11 @@ function drawInput(column, title, data, update) {
     const owner = weightsOf(data.current.place);
     update({ place: { l: 1, j: owner.l === 1 ? owner.j : 0, k } });
   };
-  const holder = svg("foreignObject", { x: column.left, y: column.top, width: column.picture, height: column.picture, click: choose }, canvas);
+  const holder = svg(
+    "foreignObject",
+    { x: column.left, y: column.top, width: column.picture, height: column.picture, click: choose },
+    canvas,
+  );
   return {
     element: svg("g", {}, title, holder, marker),
     render(state) {
@@ -140,7 +187,8 @@ function drawInput(column, title, data, update) {
 function drawWires(wires, columns, data, state, update) {
   const { l, j, k } = state.place;
   const [from, to] = [columns[l - 1], columns[l]];
-  const sources = from.picture || from.n > 400 ? [k].filter((i) => i !== null) : Array.from({ length: from.n }, (_, i) => i);
+  const sources =
+    from.picture || from.n > 400 ? [k].filter((i) => i !== null) : Array.from({ length: from.n }, (_, i) => i);
   const w = sources.map((i) => data.network.parameter({ l, j, k: i }));
   const most = Math.max(...w.map(Math.abs), 1e-12);
   const [x2, y2] = to.centre(j);
@@ -153,7 +201,11 @@ function drawWires(wires, columns, data, state, update) {
       const choose = () => update({ place: { l, j, k: i } });
       return [
         svg("line", { ...line, class: kind, "stroke-width": (0.3 + (3 * Math.abs(w[n])) / most).toFixed(2) }),
-        svg("line", { ...line, class: "hit", "data-place": `${l},${j},${i}`, click: choose }, svg("title", {}, `${nameOf({ l, j, k: i })} = ${number(w[n])}`)),
+        svg(
+          "line",
+          { ...line, class: "hit", "data-place": `${l},${j},${i}`, click: choose },
+          svg("title", {}, `${nameOf({ l, j, k: i })} = ${number(w[n])}`),
+        ),
       ];
     }),
   );
@@ -162,7 +214,15 @@ function drawWires(wires, columns, data, state, update) {
 // The chosen parameter as three numbers: every weight and bias within reach of the keyboard.
 function mountPlace(data, update) {
   const { network } = data;
-  const input = (name, label) => html("input", { type: "number", id: `place-${name}`, min: name === "l" ? 1 : 0, inputmode: "numeric", "aria-label": label, change: read });
+  const input = (name, label) =>
+    html("input", {
+      type: "number",
+      id: `place-${name}`,
+      min: name === "l" ? 1 : 0,
+      inputmode: "numeric",
+      "aria-label": label,
+      change: read,
+    });
   const layer = input("l", "layer l");
   const to = input("j", "to neuron j");
   const from = input("k", "from neuron k");
@@ -173,13 +233,27 @@ function mountPlace(data, update) {
     const j = clamp(to, 0, network.sizes[l] - 1);
     update({ place: { l, j, k: bias.checked ? null : clamp(from, 0, network.sizes[l - 1] - 1) } });
   }
-  const strongest = html("button", { type: "button", id: "strongest", click: () => {
-    const { l, j } = data.current.place;
-    update({ place: strongestInto(data.current, l, j) });
-  } }, "strongest into this neuron");
-  const element = html("div", { class: "place", role: "group", "aria-label": "the chosen parameter" },
-    html("label", {}, "layer ", layer), html("label", {}, "to neuron ", to), html("label", {}, "from neuron ", from),
-    html("label", {}, bias, " its bias"), strongest);
+  const strongest = html(
+    "button",
+    {
+      type: "button",
+      id: "strongest",
+      click: () => {
+        const { l, j } = data.current.place;
+        update({ place: strongestInto(data.current, l, j) });
+      },
+    },
+    "strongest into this neuron",
+  );
+  const element = html(
+    "div",
+    { class: "place", role: "group", "aria-label": "the chosen parameter" },
+    html("label", {}, "layer ", layer),
+    html("label", {}, "to neuron ", to),
+    html("label", {}, "from neuron ", from),
+    html("label", {}, bias, " its bias"),
+    strongest,
+  );
   return {
     element,
     render({ place: { l, j, k } }) {
@@ -193,102 +267,4 @@ function mountPlace(data, update) {
       bias.checked = k === null;
     },
   };
-}
-
-// The neuron whose incoming weights are shown: in the first layer the chosen one, else the one that its weight comes from.
-const weightsOf = ({ l, j, k }) => (l === 1 || k === null ? { l, j } : { l: l - 1, j: k });
-
-// Weights into one neuron and their gradient. Negative cells bear a dash, so that colour is not needed.
-export function mountHeat(root, data, update) {
-  const { network } = data;
-  const title = html("p", {});
-  const averaged = html("input", { type: "checkbox", id: "averaged", change: () => update({ averaged: averaged.checked }) });
-  const maps = ["w", "∂C/∂w"].map((name) => {
-    const canvas = html("canvas", { class: "heat", role: "slider", tabindex: "0", "aria-valuemin": "0", click: pick, keydown: walk });
-    const caption = html("figcaption", {});
-    return { canvas, caption, figure: html("figure", { "data-reveals": name !== "w" }, canvas, caption) };
-  });
-  let shown = null; // {l, j}: whose weights
-
-  function choose(k) {
-    update({ place: { ...shown, k: Math.max(0, Math.min(network.sizes[shown.l - 1] - 1, k)) } });
-  }
-  function pick(event) {
-    const box = event.target.getBoundingClientRect();
-    const across = Math.floor(((event.clientX - box.left) / box.width) * shown.across);
-    const down = Math.floor(((event.clientY - box.top) / box.height) * shown.down);
-    const k = down * shown.across + across;
-    if (k < network.sizes[shown.l - 1]) choose(k);
-  }
-  function walk(event) {
-    const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: shown.across, ArrowUp: -shown.across, Home: -Infinity, End: Infinity };
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    choose((data.current.place.l === shown.l ? (data.current.place.k ?? 0) : 0) + moves[event.key]);
-  }
-
-  root.append(title, html("div", { class: "heats" }, maps.map((map) => map.figure)),
-    data.batch.length > 1 ? html("label", { class: "screen-only", "data-reveals": true }, averaged, ` average the gradient over the ${data.batch.length} examples of the batch`) : "",
-    html("p", { class: "hint" }, "The stronger the colour, the larger the size; cells with a dash are negative. Click one, or walk with the arrow keys, to choose its weight. For one example the gradient is what comes in, times one number, ∂C/∂z of the neuron; averaged, it no longer is."));
-
-  return (state) => {
-    const { l, j, k } = state.place;
-    const owner = weightsOf(state.place);
-    const n = network.sizes[owner.l - 1];
-    const across = owner.l === 1 && data.side ? data.side : Math.ceil(Math.sqrt(n));
-    shown = { l: owner.l, j: owner.j, across, down: Math.ceil(n / across) };
-    const isIts = owner.l === l;
-    const weights = network.w[owner.l].subarray(owner.j * n, (owner.j + 1) * n);
-    const gradient = state.averaged ? averageGradient(data, owner, n) : Float64Array.from({ length: n }, (_, i) => derivativeOf(state.passed, state.back, { ...owner, k: i }));
-    title.replaceChildren(isIts ? `The ${counted(n, "weight")} into neuron ${owner.j} of layer ${owner.l}` : `Where a(${owner.l})[${owner.j}] comes from: the ${counted(n, "weight")} into that neuron`);
-    averaged.checked = state.averaged;
-    maps.forEach(({ canvas, caption }, i) => {
-      const values = i ? gradient : weights;
-      const of = i ? (state.averaged ? "∂C/∂w, the average" : `∂${state.C_name}/∂w`) : "w";
-      const most = Math.max(...Array.from(values, Math.abs));
-      paintHeat(canvas, values, shown, isIts ? k : null);
-      const at = isIts && k !== null ? k : 0;
-      caption.textContent = `${of}, from ${number(-most)} to ${number(most)}${isIts && k !== null ? `; chosen: ${number(values[k])}` : ""}`;
-      canvas.setAttribute("aria-label", `${of} of neuron ${owner.j} of layer ${owner.l}: choose a weight`);
-      canvas.setAttribute("aria-valuemax", String(n - 1));
-      canvas.setAttribute("aria-valuenow", String(at));
-      canvas.setAttribute("aria-valuetext", `${nameOf({ ...owner, k: at })}: ${number(values[at])}`);
-    });
-  };
-}
-
-function averageGradient(data, owner, n) {
-  const mean = new Float64Array(n);
-  for (const { passed, back } of data.batch) {
-    for (let i = 0; i < n; i++) mean[i] += derivativeOf(passed, back, { ...owner, k: i }) / data.batch.length;
-  }
-  return mean;
-}
-
-function paintHeat(canvas, values, { across, down }, chosen) {
-  const cell = Math.max(8, Math.min(28, Math.floor(280 / across)));
-  canvas.width = across * cell;
-  canvas.height = down * cell;
-  const context = canvas.getContext("2d");
-  context.fillStyle = colour("paper");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  const most = Math.max(...Array.from(values, Math.abs)) || 1;
-  const [plus, minus, mark, ink] = ["plus", "minus", "mark", "ink"].map(colour);
-  values.forEach((value, i) => {
-    const strength = Math.abs(value) / most;
-    const [x, y] = [(i % across) * cell, Math.floor(i / across) * cell];
-    context.globalAlpha = strength;
-    context.fillStyle = value < 0 ? minus : plus;
-    context.fillRect(x, y, cell, cell);
-    if (value < 0 && strength > 0.08) {
-      context.globalAlpha = Math.min(1, 0.35 + strength);
-      context.fillStyle = ink;
-      context.fillRect(x + cell * 0.25, y + cell / 2 - 0.5, cell * 0.5, 1);
-    }
-  });
-  context.globalAlpha = 1;
-  if (chosen === null) return;
-  context.strokeStyle = mark;
-  context.lineWidth = 2;
-  context.strokeRect((chosen % across) * cell - 1, Math.floor(chosen / across) * cell - 1, cell + 2, cell + 2);
 }

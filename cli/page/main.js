@@ -1,12 +1,13 @@
 // The page: its data, its one state, and the views that show it.
 
-import { answerOf, backprop, costOf, derivativeOf, dzOf, forward, Network, nudgeOf } from "./network.js";
-import { mountAverage } from "./average.js";
-import { mountChain, mountNudge, mountTree } from "./chain.js";
+import { Network, answerOf, backprop, costOf, derivativeOf, dzOf, forward, nudgeOf } from "./network.js";
 import { mountDigit } from "./digit.js";
-import { mountGuess } from "./guess.js";
-import { mountHeat, mountLayers } from "./layers.js";
+import { mountLayers } from "./layers.js";
+import { mountHeat } from "./heat.js";
+import { mountChain, mountNudge, mountTree } from "./chain.js";
 import { mountPaths } from "./paths.js";
+import { mountAverage } from "./average.js";
+import { mountGuess } from "./guess.js";
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 const doubles = (base64) => {
@@ -16,7 +17,13 @@ const doubles = (base64) => {
 
 function read(given) {
   const { trace } = given;
-  const network = new Network(trace.sizes, trace.activation, trace.output, trace.cost_function, doubles(given.parameters));
+  const network = new Network(
+    trace.sizes,
+    trace.activation,
+    trace.output,
+    trace.cost_function,
+    doubles(given.parameters),
+  );
   const inputs = given.pixels === null ? doubles(given.inputs) : bytes(given.pixels);
   const targets = doubles(given.targets);
   const [n0, nL] = [network.sizes[0], network.sizes[network.L]];
@@ -25,13 +32,29 @@ function read(given) {
     const x = given.pixels === null ? row : Float64Array.from(row, (value) => value * (1 / 255));
     const y = targets.subarray(n * nL, (n + 1) * nL);
     const passed = forward(network, x);
-    return { n, index, pixels: row, x, y, passed, back: backprop(network, passed, y), label: answerOf(y), answer: answerOf(passed.a[network.L]) };
+    return {
+      n,
+      index,
+      pixels: row,
+      x,
+      y,
+      passed,
+      back: backprop(network, passed, y),
+      label: answerOf(y),
+      answer: answerOf(passed.a[network.L]),
+    };
   });
   return {
-    network, examples, trace,
+    network,
+    examples,
+    trace,
     split: trace.split,
     side: given.side,
-    digits: nL > 1 && examples.every(({ y }) => y.every((value) => value === 0 || value === 1) && y.filter((value) => value === 1).length === 1),
+    digits:
+      nL > 1 &&
+      examples.every(
+        ({ y }) => y.every((value) => value === 0 || value === 1) && y.filter((value) => value === 1).length === 1,
+      ),
     learningRate: given.learning_rate,
     batch: examples.filter(({ index }) => trace.examples.includes(index)),
     current: null,
@@ -64,16 +87,23 @@ function derive(chosen) {
   const isOwnTarget = example !== null && examples[example].y === y;
   return {
     ...chosen,
-    passed, back,
+    passed,
+    back,
     C: costOf(network, passed, y),
     C_index: index,
     C_name: index === null ? "C" : `C_${index}`,
     value: network.parameter(place),
-    derivative: { dz: dzOf(passed, place), da_dz: back.da_dz[l][j], dC_da: back.dC_da[l][j], product: derivativeOf(passed, back, place) },
+    derivative: {
+      dz: dzOf(passed, place),
+      da_dz: back.da_dz[l][j],
+      dC_da: back.dC_da[l][j],
+      product: derivativeOf(passed, back, place),
+    },
     nudge: nudgeOf(network, x, y, passed, place, chosen.nudgeBy),
     perExample: data.batch.map((one) => derivativeOf(one.passed, one.back, place)),
     // whether this is what the command was asked for, and so what `--json` prints
-    isTraced: isOwnTarget && index === begins.example && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
+    isTraced:
+      isOwnTarget && index === begins.example && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
     theme: paper.matches ? "paper" : darkness.matches ? "dark" : "light",
   };
 }
@@ -118,7 +148,8 @@ function compareWithTrace() {
     compared += 1;
     largest = Math.max(largest, Math.abs(Number(element.dataset.value) - expected) / Math.max(1, Math.abs(expected)));
   }
-  document.getElementById("agreement").textContent = `This page computes everything anew as you choose. For the derivative that it opens with, ${compared} of its numbers were held against those of the command: the largest difference is ${largest.toExponential(0)}.`;
+  document.getElementById("agreement").textContent =
+    `This page computes everything anew as you choose. For the derivative that it opens with, ${compared} of its numbers were held against those of the command: the largest difference is ${largest.toExponential(0)}.`;
 }
 
 const at = (id) => document.getElementById(id);

@@ -136,7 +136,8 @@ export function answerOf(a) {
   return a.length === 1 ? Number(a[0] >= 0.5) : a.indexOf(Math.max(...a));
 }
 
-export const largestAt = (values) => values.reduce((at, value, i) => (Math.abs(value) > Math.abs(values[at]) ? i : at), 0);
+export const largestAt = (values) =>
+  values.reduce((at, value, i) => (Math.abs(value) > Math.abs(values[at]) ? i : at), 0);
 
 // Positions of the values in bins of a round width, of whose edges 0 is one.
 export function histogram(values, atMost = 9) {

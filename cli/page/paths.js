@@ -1,16 +1,10 @@
 // ∂C/∂a of a neuron, as the sum over the paths through the layer above; a click on a path walks the chain back a layer.
 
-import { pathsOf } from "./network.js";
-import { strongestInto } from "./layers.js";
 import { counted, field, formula, fraction, html, number, operator, sumOver, variable } from "./dom.js";
+import { pathsOf } from "./network.js";
+import { strongestInto, summedNeuron } from "./place.js";
 
 const SHOWN = 10;
-
-// Whose ∂C/∂a is shown: the chosen parameter's own neuron where that is hidden, else the one that its weight comes from.
-export function summedNeuron({ l, j, k }, L) {
-  if (l < L) return { l, n: j };
-  return k === null ? null : { l: l - 1, n: k };
-}
 
 export function mountPaths(root, data, update) {
   const { network } = data;
@@ -19,7 +13,11 @@ export function mountPaths(root, data, update) {
   const title = html("div", { class: "sum" });
   const list = html("ol", { class: "paths" });
   const total = html("p", {});
-  const all = html("button", { type: "button", id: "all-paths", click: () => update({ allPaths: !data.current.allPaths }) });
+  const all = html("button", {
+    type: "button",
+    id: "all-paths",
+    click: () => update({ allPaths: !data.current.allPaths }),
+  });
   const hint = html("p", { class: "hint" });
   root.append(route, title, list, total, all, hint);
 
@@ -27,7 +25,9 @@ export function mountPaths(root, data, update) {
   function walk(neuron, j) {
     const { place, route: walked } = data.current;
     const isOutput = place.l === L;
-    const next = isOutput ? { l: neuron.l, j: neuron.n } : { l: place.l - 1, j: place.k ?? strongestInto(data.current, place.l, place.j).k };
+    const next = isOutput
+      ? { l: neuron.l, j: neuron.n }
+      : { l: place.l - 1, j: place.k ?? strongestInto(data.current, place.l, place.j).k };
     if (next.l < 1) return;
     const chosenBefore = walked.find((step) => step.l === neuron.l + 1);
     update({
@@ -60,18 +60,61 @@ export function mountPaths(root, data, update) {
     const z_j = () => variable("z", l + 1, "j");
     const a_j = () => variable("a", l + 1, "j");
     drawRoute(route, state, neuron, update);
-    title.replaceChildren(formula(fraction(C(), a()), operator("="), sumOver("j"), fraction(z_j(), a()), fraction(a_j(), z_j()), fraction(C(), a_j())));
-    list.replaceChildren(...shown.map((path, rank) => html("li", {}, html("button", { type: "button", class: path.product < 0 ? "path negative" : "path positive", "data-j": path.j, "data-key": `path-${rank}`, click: () => walk(neuron, path.j) },
-      html("span", { class: "through" }, `j = ${path.j}`),
-      html("span", { class: "product" }, field(traced(`terms.${path.j}.product`), path.product)),
-      signedBar(path.product / most),
-      html("span", { class: "factors" }, field(traced(`terms.${path.j}.w`), path.w), " × ", field(traced(`terms.${path.j}.da_dz`), path.da_dz), " × ", field(traced(`terms.${path.j}.dC_da`), path.dC_da))))));
+    title.replaceChildren(
+      formula(
+        fraction(C(), a()),
+        operator("="),
+        sumOver("j"),
+        fraction(z_j(), a()),
+        fraction(a_j(), z_j()),
+        fraction(C(), a_j()),
+      ),
+    );
+    list.replaceChildren(
+      ...shown.map((path, rank) =>
+        html(
+          "li",
+          {},
+          html(
+            "button",
+            {
+              type: "button",
+              class: path.product < 0 ? "path negative" : "path positive",
+              "data-j": path.j,
+              "data-key": `path-${rank}`,
+              click: () => walk(neuron, path.j),
+            },
+            html("span", { class: "through" }, `j = ${path.j}`),
+            html("span", { class: "product" }, field(traced(`terms.${path.j}.product`), path.product)),
+            signedBar(path.product / most),
+            html(
+              "span",
+              { class: "factors" },
+              field(traced(`terms.${path.j}.w`), path.w),
+              " × ",
+              field(traced(`terms.${path.j}.da_dz`), path.da_dz),
+              " × ",
+              field(traced(`terms.${path.j}.dC_da`), path.dC_da),
+            ),
+          ),
+        ),
+      ),
+    );
     const sum = paths.reduce((so_far, path) => so_far + path.product, 0);
-    total.replaceChildren(`sum over ${counted(paths.length, "path")}: `, html("b", {}, field(traced("sum"), sum)),
-      shown.length < paths.length ? `, of which ${number(ranked.slice(SHOWN).reduce((so_far, path) => so_far + path.product, 0))} through the ${paths.length - SHOWN} not shown` : "");
+    total.replaceChildren(
+      `sum over ${counted(paths.length, "path")}: `,
+      html("b", {}, field(traced("sum"), sum)),
+      shown.length < paths.length
+        ? `, of which ${number(ranked.slice(SHOWN).reduce((so_far, path) => so_far + path.product, 0))} through the ${paths.length - SHOWN} not shown`
+        : "",
+    );
     all.hidden = paths.length <= SHOWN;
     all.replaceChildren(state.allPaths ? `show the ${SHOWN} strongest` : `show all ${paths.length}`);
-    hint.replaceChildren(state.place.l > 1 ? "Click a path to walk the chain back along it, to the layer before." : "This is the first layer: the chain has come back to the input.");
+    hint.replaceChildren(
+      state.place.l > 1
+        ? "Click a path to walk the chain back along it, to the layer before."
+        : "This is the first layer: the chain has come back to the input.",
+    );
   };
 }
 
@@ -90,7 +133,14 @@ function drawRoute(element, state, neuron, update) {
   const back = (step) => update({ place: step.from, route: state.route.filter(({ l }) => l > step.l) });
   element.replaceChildren(
     html("span", { class: "is-C" }, state.C_name),
-    ...state.route.flatMap((step) => [" ← ", html("button", { type: "button", "data-key": `route-${step.l}`, click: () => back(step) }, `a(${step.l})[${step.j}]`)]),
+    ...state.route.flatMap((step) => [
+      " ← ",
+      html(
+        "button",
+        { type: "button", "data-key": `route-${step.l}`, click: () => back(step) },
+        `a(${step.l})[${step.j}]`,
+      ),
+    ]),
     " ← ",
     html("b", {}, `a(${neuron.l})[${neuron.n}]`),
   );

@@ -1,0 +1,142 @@
+// A neuron's incoming weights and their gradient as heat maps, on which a weight can be chosen.
+
+import { colour, counted, html, number } from "./dom.js";
+import { derivativeOf } from "./network.js";
+import { nameOf, weightsOf } from "./place.js";
+
+// Weights into one neuron and their gradient. Negative cells bear a dash, so that colour is not needed.
+export function mountHeat(root, data, update) {
+  const { network } = data;
+  const title = html("p", {});
+  const averaged = html("input", {
+    type: "checkbox",
+    id: "averaged",
+    change: () => update({ averaged: averaged.checked }),
+  });
+  const maps = ["w", "∂C/∂w"].map((name) => {
+    const canvas = html("canvas", {
+      class: "heat",
+      role: "slider",
+      tabindex: "0",
+      "aria-valuemin": "0",
+      click: pick,
+      keydown: walk,
+    });
+    const caption = html("figcaption", {});
+    return { canvas, caption, figure: html("figure", { "data-reveals": name !== "w" }, canvas, caption) };
+  });
+  let shown = null; // {l, j}: whose weights
+
+  function choose(k) {
+    update({ place: { ...shown, k: Math.max(0, Math.min(network.sizes[shown.l - 1] - 1, k)) } });
+  }
+  function pick(event) {
+    const box = event.target.getBoundingClientRect();
+    const across = Math.floor(((event.clientX - box.left) / box.width) * shown.across);
+    const down = Math.floor(((event.clientY - box.top) / box.height) * shown.down);
+    const k = down * shown.across + across;
+    if (k < network.sizes[shown.l - 1]) choose(k);
+  }
+  function walk(event) {
+    const moves = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: shown.across,
+      ArrowUp: -shown.across,
+      Home: -Infinity,
+      End: Infinity,
+    };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    choose((data.current.place.l === shown.l ? (data.current.place.k ?? 0) : 0) + moves[event.key]);
+  }
+
+  root.append(
+    title,
+    html(
+      "div",
+      { class: "heats" },
+      maps.map((map) => map.figure),
+    ),
+    data.batch.length > 1
+      ? html(
+          "label",
+          { class: "screen-only", "data-reveals": true },
+          averaged,
+          ` average the gradient over the ${data.batch.length} examples of the batch`,
+        )
+      : "",
+    html(
+      "p",
+      { class: "hint" },
+      "The stronger the colour, the larger the size; cells with a dash are negative. Click one, or walk with the arrow keys, to choose its weight. For one example the gradient is what comes in, times one number, ∂C/∂z of the neuron; averaged, it no longer is.",
+    ),
+  );
+
+  return (state) => {
+    const { l, j, k } = state.place;
+    const owner = weightsOf(state.place);
+    const n = network.sizes[owner.l - 1];
+    const across = owner.l === 1 && data.side ? data.side : Math.ceil(Math.sqrt(n));
+    shown = { l: owner.l, j: owner.j, across, down: Math.ceil(n / across) };
+    const isIts = owner.l === l;
+    const weights = network.w[owner.l].subarray(owner.j * n, (owner.j + 1) * n);
+    const gradient = state.averaged
+      ? averageGradient(data, owner, n)
+      : Float64Array.from({ length: n }, (_, i) => derivativeOf(state.passed, state.back, { ...owner, k: i }));
+    title.replaceChildren(
+      isIts
+        ? `The ${counted(n, "weight")} into neuron ${owner.j} of layer ${owner.l}`
+        : `Where a(${owner.l})[${owner.j}] comes from: the ${counted(n, "weight")} into that neuron`,
+    );
+    averaged.checked = state.averaged;
+    maps.forEach(({ canvas, caption }, i) => {
+      const values = i ? gradient : weights;
+      const of = i ? (state.averaged ? "∂C/∂w, the average" : `∂${state.C_name}/∂w`) : "w";
+      const most = Math.max(...Array.from(values, Math.abs));
+      paintHeat(canvas, values, shown, isIts ? k : null);
+      const at = isIts && k !== null ? k : 0;
+      caption.textContent = `${of}, from ${number(-most)} to ${number(most)}${isIts && k !== null ? `; chosen: ${number(values[k])}` : ""}`;
+      canvas.setAttribute("aria-label", `${of} of neuron ${owner.j} of layer ${owner.l}: choose a weight`);
+      canvas.setAttribute("aria-valuemax", String(n - 1));
+      canvas.setAttribute("aria-valuenow", String(at));
+      canvas.setAttribute("aria-valuetext", `${nameOf({ ...owner, k: at })}: ${number(values[at])}`);
+    });
+  };
+}
+
+function averageGradient(data, owner, n) {
+  const mean = new Float64Array(n);
+  for (const { passed, back } of data.batch) {
+    for (let i = 0; i < n; i++) mean[i] += derivativeOf(passed, back, { ...owner, k: i }) / data.batch.length;
+  }
+  return mean;
+}
+
+function paintHeat(canvas, values, { across, down }, chosen) {
+  const cell = Math.max(8, Math.min(28, Math.floor(280 / across)));
+  canvas.width = across * cell;
+  canvas.height = down * cell;
+  const context = canvas.getContext("2d");
+  context.fillStyle = colour("paper");
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const most = Math.max(...Array.from(values, Math.abs)) || 1;
+  const [plus, minus, mark, ink] = ["plus", "minus", "mark", "ink"].map(colour);
+  values.forEach((value, i) => {
+    const strength = Math.abs(value) / most;
+    const [x, y] = [(i % across) * cell, Math.floor(i / across) * cell];
+    context.globalAlpha = strength;
+    context.fillStyle = value < 0 ? minus : plus;
+    context.fillRect(x, y, cell, cell);
+    if (value < 0 && strength > 0.08) {
+      context.globalAlpha = Math.min(1, 0.35 + strength);
+      context.fillStyle = ink;
+      context.fillRect(x + cell * 0.25, y + cell / 2 - 0.5, cell * 0.5, 1);
+    }
+  });
+  context.globalAlpha = 1;
+  if (chosen === null) return;
+  context.strokeStyle = mark;
+  context.lineWidth = 2;
+  context.strokeRect((chosen % across) * cell - 1, Math.floor(chosen / across) * cell - 1, cell + 2, cell + 2);
+}
