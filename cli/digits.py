@@ -115,7 +115,6 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
 def _load(config: "Config", split: Literal["train", "test"]) -> tuple["Pixels", "Pixels"]:
     from data_scripts.errors import DataError
     from data_scripts.idx import read_split
-    from data_scripts.mnist import load_mnist, missing_files
     from data_scripts.synthetic import load_synthetic
 
     directory = data_directory(config.data.dir)
@@ -125,6 +124,8 @@ def _load(config: "Config", split: Literal["train", "test"]) -> tuple["Pixels", 
         if not directory.is_dir():
             raise DataError(f"{directory}: there is no such data directory; give one with --data-dir or data.dir")
         return read_split(directory, split)
+    from data_scripts.mnist import load_mnist, missing_files  # brings the transport with it
+
     if wanted := missing_files(directory):
         fetch(directory, wanted)
     return load_mnist(directory, split)

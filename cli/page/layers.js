@@ -97,7 +97,7 @@ function drawColumn(column, data, update) {
   const title = svg(
     "text",
     { x: column.left + column.width / 2, y: 14, "text-anchor": "middle", class: "column-title" },
-    column.picture ? "layer 0: input" : `layer ${l}`,
+    `layer ${l}`,
   );
   if (column.picture) return drawInput(column, title, data, update);
   const isOutput = l === data.network.L;
