@@ -46,10 +46,16 @@ def with_data(config: "Config", source: str | None, directory: str | None) -> "C
     directory = values["data"].get("dir") if directory is None else directory
     if directory == "":
         raise ConfigError("data.dir: '': is empty; name a directory, or leave it out")
-    if directory is not None and not directory.isprintable():
-        raise ConfigError(f"data.dir: {directory!r}: has characters that cannot be written into a configuration")
     if directory is not None or values["data"]["source"] == "idx":
-        values["data"]["dir"] = str(data_directory(directory).absolute())
+        try:
+            directory = str(data_directory(directory).absolute())
+        except OSError as error:  # the working directory was removed
+            raise ConfigError(
+                f"data.dir: {directory}: is relative to a working directory that cannot be told: {error.strerror}"
+            ) from None
+        if not directory.isprintable():
+            raise ConfigError(f"data.dir: {directory!r}: has characters that cannot be written into a configuration")
+        values["data"]["dir"] = directory
     return Config.model_validate(values)
 
 

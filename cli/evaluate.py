@@ -44,7 +44,7 @@ def evaluate(
     from mnist_nn import evaluate as measure
 
     from .digits import load_split, with_data
-    from .runs import find_checkpoint
+    from .runs import find_checkpoint, shown
 
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
@@ -56,7 +56,7 @@ def evaluate(
 
         click.echo(json.dumps(as_document(str(run or path.parent.parent), str(path), split, result)))
     else:
-        click.echo(as_text(str(path), split, config.data.source, result))
+        click.echo(as_text(shown(path), split, config.data.source, result))
 
 
 def as_document(run: str, checkpoint: str, split: str, result: "Evaluation") -> dict[str, Any]:

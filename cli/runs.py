@@ -1,7 +1,9 @@
-"""RUN: a run directory, a checkpoint file, or, left out, the newest run under runs/."""
+"""RUN: a run directory, a checkpoint file, or, left out, the newest run under runs/; and how its path is printed."""
 
+import os
 from pathlib import Path
 from shlex import quote
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +15,21 @@ if TYPE_CHECKING:
     from mnist_nn.run_directory import CheckpointName, RunDirectory
 
 RUNS = Path("runs")
+PLAIN = (ascii_letters + digits + "/._- ").encode()
+
+
+def shown(path: Path) -> str:
+    """A path for the terminal, with whatever would break or colour it escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
+
+
+def pasteable(path: Path) -> str:
+    """A path as one word of a shell command: no option, nor anything that the terminal would act on."""
+    name = f"./{path}" if str(path).startswith("-") else str(path)
+    if name.isprintable():
+        return quote(name)
+    escaped = (chr(byte) if byte in PLAIN else f"\\x{byte:02x}" for byte in os.fsencode(name))
+    return f"$'{''.join(escaped)}'"  # as bash, zsh and POSIX.1-2024 read it
 
 
 def find_run(run: str | None) -> "RunDirectory":
@@ -23,7 +40,7 @@ def find_run(run: str | None) -> "RunDirectory":
         path = Path(run)
         return RunDirectory.open(path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path)
     newest = newest_run(RUNS)
-    note(f"run {newest.path}")
+    note(f"run {shown(newest.path)}")
     return newest
 
 
@@ -49,6 +66,6 @@ def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
             raise RunError(f"{directory.path}: this run diverged before its first epoch ended; train another")
         raise RunError(
             f"{path}: is not there: no epoch of this run has ended; use --checkpoint last, "
-            f"or continue it with `nn train --resume {quote(str(directory.path))}`"
+            f"or continue it with `nn train --resume {pasteable(directory.path)}`"
         )
     return path

@@ -2,11 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .runs import pasteable, shown
 from .text import counted, note
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         checkpoint = load_checkpoint(run.checkpoint("last"))
         config = _settings_to_resume(run, checkpoint, overrides)
         if description.get("status") == "finished" and is_finished(config.training, checkpoint.state):
-            note(f"{run.path} is finished already: there is nothing to resume. More epochs: --set training.epochs=N")
+            note(
+                f"{shown(run.path)} is finished already: there is nothing to resume. "
+                "More epochs: --set training.epochs=N"
+            )
             _print_results(run, checkpoint.state)
             return
         training, validation = load_training(with_data(config, None, data_dir))
@@ -159,6 +162,7 @@ def _follow(
 ) -> None:
     """Train to the end or to a signal, showing how it goes."""
     from mnist_nn import train as training_loop
+    from mnist_nn.errors import RunError
     from mnist_nn.training import is_finished
 
     from .interruption import Interrupted, signals_caught
@@ -167,17 +171,25 @@ def _follow(
     if not quiet:
         _print_essentials(run, config, state, training, validation)
     interrupted = False
-    with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
-        for report in run.record(config, state, training_loop(config, state, training, validation)):
-            display.show(report)
-            if caught.signal and not is_finished(config.training, state):
-                run.interrupt(config, state)
-                interrupted = True
-                break
+    try:
+        with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
+            for report in run.record(config, state, training_loop(config, state, training, validation)):
+                display.show(report)
+                if caught.signal and not is_finished(config.training, state):
+                    run.interrupt(config, state)
+                    interrupted = True
+                    break
+    except OSError as error:
+        if error.filename is None:  # not a file of the run
+            raise
+        raise RunError(
+            f"{error.filename}: {error.strerror}; nothing that was saved before is lost: when that is mended, "
+            f"go on with `nn train --resume {pasteable(run.path)}`"
+        ) from None
     if interrupted:
         note(
             f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n"
-            f"  nn train --resume {quote(str(run.path))}"
+            f"  nn train --resume {pasteable(run.path)}"
         )
         raise Interrupted(caught.signal)
     _print_results(run, state)
@@ -216,7 +228,7 @@ def _print_essentials(
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
         ("seed", f"{config.seed}, {config.dtype}"),
-        ("run", str(run.path)),
+        ("run", shown(run.path)),
     ):
         note(f"{name:<8} {value}")
 
@@ -230,7 +242,7 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
         if accuracy is None:
             accuracy, kind = best.train_accuracy, "train"
         click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
-    click.echo(f"run          {run.path}")
+    click.echo(f"run          {shown(run.path)}")
     click.echo(f"fingerprint  {fingerprint(state.network)}")
-    click.echo(f"next         nn evaluate {quote(str(run.path))}")
-    click.echo(f"             nn inspect-gradients {quote(str(run.path))}")
+    click.echo(f"next         nn evaluate {pasteable(run.path)}")
+    click.echo(f"             nn inspect-gradients {pasteable(run.path)}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = ".*.tmp"
@@ -13,27 +14,26 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` under a unique temporary name beside `path`, then rename it into place.
 
     Both the file and its directory are synced, so that after a crash the old content is there or the new one,
-    never a part of it. Raises OSError; the temporary file is removed then.
+    never a part of it. Raises OSError, which names `path`; the temporary file is removed then.
     """
-    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # about the file that was meant
-            error.filename, error.filename2 = str(path), None
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # not on Windows, where a directory cannot be opened
-        directory = os.open(path.parent, os.O_DIRECTORY)
+    temporary = path.with_name(f".{path.name[:32]}-{os.getpid()}-{secrets.token_hex(4)}.tmp")  # a long name stays legal
+    with _about(path):
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        if hasattr(os, "O_DIRECTORY"):  # not on Windows, where a directory cannot be opened
+            directory = os.open(path.parent, os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
 
 
 def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
@@ -45,8 +45,21 @@ def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
 
 
 def append_durably(path: Path, content: bytes) -> None:
-    """Add `content` to the end of a file, synced. A crash may leave a part of it there. Raises OSError."""
-    with path.open("ab") as file:
+    """Add `content` to the end of a file, synced. A crash or an error may leave a part of it there.
+
+    Raises OSError, which names `path`.
+    """
+    with _about(path), path.open("ab") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """An OSError names the file that was meant, not a temporary one, or a directory, or none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise

@@ -79,14 +79,16 @@ class RunDirectory:
         """
         try:
             path.mkdir(parents=True)
-        except FileExistsError:
+        except OSError as error:
+            culprit = "" if Path(error.filename) == path else f"{error.filename}: "  # it may be a parent
+            if culprit or not isinstance(error, FileExistsError):
+                raise RunError(
+                    f"{path}: the run directory cannot be made: {culprit}{error.strerror}; "
+                    "choose another with --run-dir"
+                ) from None
             resume = f", or continue that run with --resume {quote(str(path))}" if cls(path).exists else ""
             raise RunError(
                 f"{path}: exists already, and a run is never written over; choose another --run-dir{resume}"
-            ) from None
-        except OSError as error:
-            raise RunError(
-                f"{path}: the run directory cannot be made: {error.strerror}; choose another with --run-dir"
             ) from None
         run = cls(path)
         try:
@@ -175,9 +177,9 @@ class RunDirectory:
         return rows
 
     def gradient_norms(self, config: Config) -> list[GradientNorms]:
-        """What gradients.csv of this configuration's network says, without a last epoch that was cut off; nothing where there is no such file.
+        """What gradients.csv of this configuration's network says, without a last epoch that was cut off.
 
-        Raises RunError where it is damaged.
+        Nothing where there is no such file. Raises RunError where it is damaged.
         """
         if not self.gradients_file.exists():
             return []

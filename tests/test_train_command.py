@@ -458,7 +458,10 @@ def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
     monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", full_in_the_second_epoch)
     outcome = nn("train", small, "--run-dir", "run")
     assert outcome.code == 1
-    assert outcome.error == "Error: run/checkpoints/last.safetensors: No space left on device"
+    assert outcome.error == (
+        "Error: run/checkpoints/last.safetensors: No space left on device; nothing that was saved before is lost: "
+        "when that is mended, go on with `nn train --resume run`"
+    )
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch == 1
     monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", write)
     nn("train", small, "--run-dir", "whole")
@@ -546,6 +549,48 @@ def test_a_diverging_run_stops_says_when_and_keeps_the_last_good_checkpoint(nn: 
     assert (last.network.parameters < 1e30).all()
     assert json.loads(Path("run/run.json").read_text())["status"] == "diverged"
     assert "this run diverged before its first epoch ended" in nn("evaluate", "run").error
+
+
+def test_a_learning_rate_of_a_million_stops_at_the_first_infinite_cost_and_keeps_the_best_epoch(nn: Command) -> None:
+    linear = "network={sizes: [1, 1], output: identity, init: {w: {1: [[0.5]]}, b: {1: [0.0]}}}"
+    outcome = nn(
+        "train", "chain", "--set", linear, "--set", "training.learning_rate=1e6", "--run-dir", "run", "--quiet"
+    )
+    assert outcome.code == 1
+    assert outcome.error == (
+        "Error: training diverged in epoch 24, by step 1: the cost is NaN or infinite; "
+        "try a smaller training.learning_rate (it was 1e+06), or another network.init"
+    )
+    costs = [float(row["train_cost"]) for row in RunDirectory(Path("run")).metrics()]
+    assert len(costs) == 23
+    assert np.isfinite(costs).all()
+    last, best = (load_checkpoint(Path(f"run/checkpoints/{name}.safetensors")).state for name in ("last", "best"))
+    assert (last.epoch, last.best) == (23, best.best)
+    assert np.isfinite(last.network.parameters).all()
+    assert best.best is not None
+    assert best.best.train_cost == min(costs)
+    assert nn("train", "--resume", "run").error.startswith("Error: run: this run diverged and would do so again")
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e400"])
+def test_numbers_that_are_not_finite_are_no_data(number: str, nn: Command) -> None:
+    outcome = nn("train", "chain", "--set", f"data.inputs=[[{number}]]")
+    assert outcome.code == 2
+    assert outcome.error.endswith("must be a finite number")
+    assert not Path("runs").exists()
+
+
+def test_numbers_beyond_the_precision_stop_training_before_any_epoch_counts(nn: Command) -> None:
+    outcome = nn(
+        "train", "chain", "--set", "dtype=float32", "--set", "data.inputs=[[1e39]]", "--run-dir", "run", "--quiet"
+    )
+    assert outcome.code == 1
+    assert outcome.error.startswith("Error: training diverged in epoch 1, by step 1: a parameter is NaN or infinite;")
+    assert RunDirectory(Path("run")).metrics() == []
+    assert not Path("run/checkpoints/best.safetensors").exists()
+    state = load_checkpoint(Path("run/checkpoints/last.safetensors")).state
+    assert (state.epoch, state.best) == (0, None)
+    assert np.isfinite(state.network.parameters).all()
 
 
 def test_a_diverged_run_does_not_hide_the_good_one_before_it(nn: Command, small: Path) -> None:
