@@ -36,6 +36,8 @@ def read_idx(path: Path, dimensions: int) -> Pixels:
     longer than its header says, or declares more than MAX_BYTES. Memory is taken only as data arrive.
     """
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
+            raise DataError(f"{path}: cannot be read: it is not a regular file")
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _read(file, path, dimensions)  # type: ignore[arg-type]
     except FileNotFoundError:
@@ -46,6 +48,8 @@ def read_idx(path: Path, dimensions: int) -> Pixels:
         raise DataError(f"{path}: is truncated (its gzip stream ends early); fetch it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise DataError(f"{path}: does not fit into the memory that is free; close other programs") from None
 
 
 def _read(file: BinaryIO, path: Path, dimensions: int) -> Pixels:
@@ -61,8 +65,8 @@ def _read(file: BinaryIO, path: Path, dimensions: int) -> Pixels:
         raise DataError(f"{path}: is truncated in its header; fetch it again")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     expected = math.prod(shape)
-    if expected > MAX_BYTES:
-        raise DataError(f"{path}: declares {expected:,} bytes of data {shape}; at most {MAX_BYTES:,} are read")
+    if math.prod(max(n, 1) for n in shape) > MAX_BYTES:  # NumPy has no larger shapes either, though they be empty
+        raise DataError(f"{path}: declares data of the shape {shape}; at most {MAX_BYTES:,} bytes are read")
     data = bytearray()
     while len(data) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(data)))):
         data += chunk

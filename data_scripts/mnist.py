@@ -15,9 +15,10 @@ import requests
 
 from .errors import DataError, DownloadError
 from .fetch import Limits, fetch
-from .files import write_atomically
+from .files import remove_leftovers, write_atomically
 from .idx import Pixels, Split, read_pair
 
+ABANDONED = 3600.0  # seconds after which nobody is still writing a file of a few megabytes
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -79,6 +80,7 @@ def download_mnist(
 ) -> None:
     """Fetch the files into a directory, which is made; what is there under their names is replaced.
 
+    What a download that was killed left half-written there is removed once it is an hour old.
     `on_bytes` is told each file and how much of it has arrived. Raises DownloadError where no mirror gives a
     file, DataError where it cannot be written.
     """
@@ -86,6 +88,7 @@ def download_mnist(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{directory}: the data directory cannot be made: {error.strerror}") from None
+    remove_leftovers(directory, older_than=ABANDONED)
     for file in files:
 
         def report(total: int, file: PinnedFile = file) -> None:

@@ -11,18 +11,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from data_scripts.files import write_atomically
 
-from .config import Config
+from .config import Config, Finite, Section
+from .config_errors import quote, shorten
 from .errors import CheckpointError
-from .network import Network
+from .network import Network, number_of_parameters
 from .training import EpochResult, TrainingState, build_network
 
 FORMAT = "nn-checkpoint-1"
+MAX_HEADER = 16 << 20  # bytes; names, shapes and metadata of 100,000 layers take less
+
+
+class SavedBest(Section):
+    """An EpochResult as it may stand in a file."""
+
+    epoch: int = Field(ge=1, le=1_000_000)
+    step: int = Field(ge=1, lt=2**63)
+    learning_rate: Finite = Field(ge=0)
+    train_cost: Finite
+    train_accuracy: Finite = Field(ge=0, le=1)
+    validation_cost: Finite | None
+    validation_accuracy: Finite | None = Field(ge=0, le=1)
+    seconds: Finite = Field(ge=0)
+
+
+class SavedProgress(Section):
+    """What a TrainingState holds besides its arrays, as it may stand in a file."""
+
+    epoch: int = Field(ge=0, le=1_000_000)
+    step: int = Field(ge=0, lt=2**31)
+    seconds: Finite = Field(ge=0)
+    best: SavedBest | None
+
+    @model_validator(mode="after")
+    def _best_is_behind(self) -> "SavedProgress":
+        if self.best and self.best.epoch > self.epoch:
+            raise ValueError(f"the best epoch, {self.best.epoch}, is yet to come after {self.epoch}")
+        if self.best and self.step * self.best.epoch >= self.best.step:
+            raise ValueError(f"step {self.step} is beyond an epoch of {self.best.step // self.best.epoch}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -65,8 +97,18 @@ def save_checkpoint(path: Path, config: Config, state: TrainingState) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint back, to the same bits. Raises CheckpointError where it is not one, or not intact."""
+    """Read a checkpoint back, to the same bits. Raises CheckpointError where it is not one, or not intact.
+
+    Memory is taken for what the file holds, not for what it declares.
+    """
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
+            raise CheckpointError(f"{path}: cannot be read: it is not a regular file")
+        with path.open("rb") as start:
+            if (length := int.from_bytes(start.read(8), "little")) > MAX_HEADER:
+                raise CheckpointError(
+                    f"{path}: is not a checkpoint, or is truncated: its header would take {length:,} bytes"
+                )
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
@@ -74,32 +116,66 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise _too_large(path) from None
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path}: is not a checkpoint, or is truncated: {error}") from None
+        raise CheckpointError(f"{path}: is not a checkpoint, or is truncated: {shorten(str(error), 200)}") from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: is a safetensors file, but not a checkpoint of nn (format {FORMAT})")
     if metadata.pop("digest", None) != _digest(tensors, metadata):
         raise CheckpointError(f"{path}: is damaged: its digest does not match its content; use another checkpoint")
     try:
         config = Config.model_validate_json(metadata["config"])
-        return Checkpoint(config, _state(config, tensors, json.loads(metadata["state"])))
-    except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: does not hold the network it describes: {reason}") from None
+        progress = SavedProgress.model_validate_json(metadata["state"])
+        return Checkpoint(config, _state(config, tensors, progress))
+    except MemoryError:
+        raise _too_large(path) from None
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False)
+        place = shorten(".".join(map(str, first["loc"])))
+        reason = f"{f'{place}: ' if place else ''}{quote(first['input'])}: {first['msg']}"
+    except KeyError as error:
+        reason = f"it has no {error.args[0]}"
+    except ValueError as error:
+        reason = str(error)
+    raise CheckpointError(f"{path}: does not hold the network it describes: {reason}")
 
 
-def _state(config: Config, tensors: dict[str, Any], saved: dict[str, Any]) -> TrainingState:
+def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> TrainingState:
+    """Compares every shape before it takes memory for a network."""
+    shapes = _shapes(config)
+    if misfits := sorted(shapes.keys() ^ tensors.keys()):
+        raise ValueError(f"{shorten(misfits[0])} is {'missing' if misfits[0] in shapes else 'one tensor too many'}")
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tensor.shape != shape or tensor.dtype != config.dtype:
+            raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, not {config.dtype} {shape}")
     network = build_network(config)
     for name, view in named_tensors(network.w, network.b).items():
-        tensor = tensors[name]
-        if tensor.shape != view.shape or tensor.dtype != view.dtype:
-            raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, not {view.dtype} {view.shape}")
-        view[:] = tensor
-    best = saved.pop("best")
-    velocity = tensors.get("velocity", network.parameters[:0].copy())
-    if velocity.size != (network.parameters.size if config.training.momentum else 0):
-        raise ValueError(f"velocity has {velocity.size} entries")
-    return TrainingState(network, velocity, best=EpochResult(**best) if best else None, **saved)
+        view[:] = tensors[name]
+    return TrainingState(
+        network,
+        velocity=tensors.get("velocity", network.parameters[:0].copy()),
+        epoch=progress.epoch,
+        step=progress.step,
+        seconds=progress.seconds,
+        best=EpochResult(**progress.best.model_dump()) if progress.best else None,
+    )
+
+
+def _shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """The tensors of a checkpoint with this configuration."""
+    sizes = config.network.sizes
+    shapes: dict[str, tuple[int, ...]] = {}
+    for l in range(1, len(sizes)):
+        shapes[f"w{l}"], shapes[f"b{l}"] = (sizes[l], sizes[l - 1]), (sizes[l],)
+    if config.training.momentum:
+        shapes["velocity"] = (number_of_parameters(sizes),)
+    return shapes
+
+
+def _too_large(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path}: does not fit into the memory that is free; close other programs")
 
 
 def _digest(tensors: dict[str, Any], metadata: dict[str, str]) -> str:

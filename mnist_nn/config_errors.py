@@ -25,7 +25,10 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
         known = _keys_at(path[:-1])
         near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
         way_out = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
-        return f"{place}: {_escape(key)}: unknown key; {way_out}{more}"
+        return f"{place}: {shorten(escape(key)) or quote(key)}: unknown key; {way_out}{more}"
+    if error["type"] == "invalid_key":
+        known = _keys_at(_path_in(values, error["loc"][:-1], ""))
+        return f"{place}: {quote(error['input'])}: is no key; the keys here are {', '.join(known)}{more}"
     if error["type"] == "missing":
         return f"{place}: {key}: is missing{more}"
     if error["type"] == "value_error":  # raised by a validator of ours: it names the keys itself
@@ -41,7 +44,7 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
         known = [word.strip("'") for word in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         if near := difflib.get_close_matches(error["input"], known, n=1, cutoff=0.5):
             reason += f"; did you mean {near[0]}?"
-    return f"{place}: {key}: {quote(error['input'])}: {reason}{more}"
+    return f"{place}: {f'{shorten(escape(key))}: ' if key else ''}{quote(error['input'])}: {reason}{more}"
 
 
 def _path_in(values: Any, loc: Keys, kind: str) -> Keys:
@@ -112,10 +115,11 @@ def quote(value: Any) -> str:
     return shorten(text)
 
 
-def shorten(text: str) -> str:
-    """At most 60 characters."""
-    return text if len(text) <= 60 else text[:57] + "…"
+def shorten(text: str, length: int = 60) -> str:
+    """At most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """In Python's notation, where there is something in it that could not be seen."""
     return text.encode("unicode_escape").decode() if not text.isprintable() else text

@@ -1,5 +1,6 @@
 """Configuration: YAML 1.2 read strictly, overrides, defaults, and errors that show the way."""
 
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def complaint(text: str, *overrides: str) -> str:
         parse_config(text, "my.yaml", overrides)
     message = str(error.value)
     assert "\n" not in message
+    assert len(message) < 1000
     return message
 
 
@@ -109,11 +111,52 @@ BAD = [
     ("", "my.yaml: is empty"),
     ("# only a comment\n", "my.yaml: is empty"),
     ("training: {epochs: 1", "my.yaml:1: not valid YAML"),
-    ("a: &x [1]\nb: *x", "my.yaml:2: *x: YAML aliases are not supported"),
+    ("a: &x [1]\nb: *x", "my.yaml:1: &x: YAML anchors and aliases are not supported; repeat the value"),
     ("seed: !!python/object:os.system {}", "my.yaml:1: not valid YAML: could not determine a constructor"),
     ("seed: 0\n---\nseed: 1", "not valid YAML"),
     ("x: " + "[" * 2000 + "]" * 2000, "my.yaml:1: nested more than 10 deep"),
-    ("seed: " + "9" * 5000, "my.yaml: holds a value that cannot be read"),
+    ("seed: " + "9" * 5000, "my.yaml:1: not valid YAML: '99999"),
+    ("seed: 0x" + "f" * 50_000, "my.yaml:1: seed: a huge number: must be ≥ 0 and < 9223372036854775808"),
+    ("\n? " + "9" * 5000 + "\n: 1", "my.yaml:2: not valid YAML: '99999"),
+    ("\ntraining: {learning_rate: 1e999}", "my.yaml:2: training.learning_rate: inf: must be a finite number"),
+    ("\nseed: 2020-99-99", "my.yaml:2: not valid YAML: '2020-99-99' cannot be read as timestamp"),
+    ("seed: 2020-01-01", "my.yaml:1: seed: datetime.date(2020, 1, 1): must be a valid integer"),
+    ("seed: !!int abc", "my.yaml:1: not valid YAML: 'abc' cannot be read as int"),
+    ("seed: !!float ''", "my.yaml:1: not valid YAML: '' cannot be read as float"),
+    ("seed: !!bool maybe", "my.yaml:1: not valid YAML: 'maybe' cannot be read as bool"),
+    ("seed: !!binary aGk=", "my.yaml:1: seed: b'hi': must be a valid integer"),
+    ("seed: !!binary é", "my.yaml:1: not valid YAML: failed to convert base64"),
+    ("seed: !!set {a}", "my.yaml:1: seed: {'a'}: must be a valid integer"),
+    ("!!set {seed, cost}", "my.yaml: must be a mapping of keys"),
+    ("seed: !!omap [a: 1]", "my.yaml:1: seed: ordereddict"),
+    ("seed: !!python/name:os.system", "could not determine a constructor"),
+    ("seed: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    ("seed: !" + "x" * 5000 + " 1", "my.yaml:1: not valid YAML: could not determine a constructor"),
+    ("training:\n  <<: {epochs: 3}", "my.yaml:2: <<: YAML merge keys are not supported; write the keys out"),
+    ("seed: 1\n<<: [{seed: 2}]", "my.yaml:2: <<: YAML merge keys are not supported; write the keys out"),
+    ("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]", "my.yaml:1: &a: YAML anchors and aliases are not supported; repeat the value"),
+    ("seed: *" + "x" * 5000, "my.yaml:1: *xxxxx"),
+    ("seed: 1\n\ttraining: 2", "my.yaml:2: not valid YAML"),
+    ("training:\n\tepochs: 3", "my.yaml:2: not valid YAML: found character '\\t'"),
+    ("seed: 1\ntraining: {epochs: 1, epochs: 2}", "my.yaml:2: not valid YAML: found duplicate key"),
+    ("{a: " * 11 + "1" + "}" * 11, "my.yaml:1: nested more than 10 deep"),
+    ("- " * 500 + "1", "my.yaml:1: nested more than 10 deep"),
+    ("seed: 1\n2020-01-01: 3", "my.yaml:1: datetime.date(2020, 1, 1): is no key; the keys here are seed, dtype"),
+    ("null: 3", "my.yaml:1: None: is no key; the keys here are seed, dtype"),
+    ("training: {1: 3}", "my.yaml:1: 1: is no key; the keys here are epochs, batch_size"),
+    ("'': 3", "my.yaml:1: '': unknown key; the keys here are seed"),
+    ("? {a: 1}\n: 3", "my.yaml:1: not valid YAML: found unhashable key"),
+    ("? " + "k" * 5000 + "\n: 3", "…: unknown key; the keys here are seed"),
+    ("seed: \0", "my.yaml: not valid YAML: unacceptable character #x0000"),
+    ("seed: \ud800", "my.yaml: not valid YAML: unacceptable character #xd800"),
+    ("cost: '\ufeffsigmoid'", "my.yaml:1: cost: '\\ufeffsigmoid': must be"),
+    ('cost: "\\ud800"', "my.yaml:1: cost: '\\ud800': must be"),
+    ('cost: "\\U00110000"', "my.yaml: not valid YAML: holds an escape or a number that cannot be read"),
+    ("%YAML 1." + "1" * 5000 + "\n---\nseed: 1", "my.yaml: not valid YAML: holds an escape or a number that cannot be read"),
+    ("[&0,&0]", "my.yaml:1: &0: YAML anchors and aliases are not supported"),
+    ("\ud83d: 1", "my.yaml: not valid YAML: unacceptable character #xd83d"),
+    ("%YAML 1.1\n---\nseed: 010", "my.yaml:2: only YAML 1.2 is read; leave the %YAML line out"),
+    ("%YAML 2.0\n---\nseed: 1", "my.yaml:1: not valid YAML: found incompatible YAML document"),
     ("seed: 99999999999999999999", "seed: 99999999999999999999: must be ≥ 0 and < 9223372036854775808"),
 ]  # fmt: skip
 
@@ -132,10 +175,24 @@ def test_a_bad_configuration_is_refused_with_its_line_key_value_and_reason(text:
         ("training.epoch=3", "--set training.epoch=3: training.epoch: unknown key; did you mean epochs?"),
         ("seed.x=3", "--set seed.x=3: seed is not a section"),
         ("seed=[", "--set seed=[:1: not valid YAML"),
+        ("9" * 5000 + "=1", "…: unknown key; the keys here are seed"),
+        ("network.sizes." + "9" * 5000 + "=1", "network.sizes is not a section that holds 9999"),
+        ("network.sizes.٣=1", "network.sizes is not a section that holds ٣"),
+        ("network.sizes.-1=1", "network.sizes is not a section that holds -1"),
+        ("data.dir" + ".a" * 3000 + "=1", "…: nested more than 10 deep"),
+        ("seed=" + "9" * 5000, "…:1: not valid YAML: '9999"),
+        ("seed=*a", "--set seed=*a:1: *a: YAML anchors and aliases are not supported"),
+        ("training.schedule.every=0", "--set training.schedule.every=0: training.schedule.name: is missing"),
+        ("training.=1", "--set training.=1: training.: unknown key"),
+        ("network.sizes.a\nb=1", "network.sizes is not a section that holds a\\nb"),
+        ("seed.a\nb.c=1", "seed is not a section that holds a\\nb"),
+        ('network.init={w: {"a\\nb": [[1.0]]}, b: {}}', "network.init.w.a\\nb: 'a\\nb': must be a valid integer"),
+        (".=1", "--set .=1: '': unknown key"),
+        ("\x1b[31m=\n1", "--set \\x1b[31m=\\n1: \\x1b[31m: unknown key"),
     ],
 )
 def test_a_bad_override_is_quoted(override: str, expected: str) -> None:
-    assert expected in complaint("seed: 0", override)
+    assert expected in complaint("seed: 0\nnetwork: {sizes: [4, 5]}", override)
 
 
 def test_several_problems_are_counted_and_the_first_is_told() -> None:
@@ -152,6 +209,36 @@ def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
         read_config(file)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_other_encodings_than_utf_8_are_refused(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes("seed: 1 # é\n".encode(encoding))
+    with pytest.raises(ConfigError, match=r"is not UTF-8 text|not valid YAML"):
+        read_config(file)
+
+
+def test_a_file_may_say_that_it_is_yaml_1_2() -> None:
+    assert parse_config("%YAML 1.2\n---\nseed: 010", "x").seed == 10
+
+
+def test_a_byte_order_mark_at_the_beginning_is_no_content(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes("\ufeffseed: 3\n".encode())
+    assert read_config(tmp_path / "x.yaml").seed == 3
+
+
+def test_layers_are_numbers_however_yaml_writes_them() -> None:
+    config = parse_config("network: {sizes: [1, 1], init: {w: {0x1: [[0.5]]}, b: {0o1: [0.25]}}}", "x")
+    assert config.plain()["network"]["init"] == {"w": {1: [[0.5]]}, "b": {1: [0.25]}}
+
+
+def test_a_file_of_the_greatest_size_is_read_or_refused_in_seconds() -> None:
+    start = time.monotonic()
+    complaint("network: {sizes: [" + "0," * 30_000 + "1]}")
+    complaint("".join(f"k{i}: 1\n" for i in range(7000)))
+    complaint("seed: " + "'" * 60_000)
+    assert time.monotonic() - start < 30  # so that nothing grows with the square
+
+
 def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes(b"# " + b"x" * MAX_BYTES)
@@ -160,5 +247,5 @@ def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is not a regular file"):
         read_config(tmp_path)

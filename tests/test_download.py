@@ -3,13 +3,16 @@
 import gzip
 import hashlib
 import itertools
+import os
 import random
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -66,6 +69,10 @@ def only_length(length: int) -> str:
 LIES: dict[str, tuple[Script, str]] = {
     "forbidden": (body(b"no", status=403), "answered 403 Forbidden"),
     "not found": (body(b"no", status=404), "answered 404 Not Found"),
+    "too many requests": (
+        body(b"later", "Retry-After: 86400", status=429),
+        "answered 429 Too Many Requests",
+    ),
     "server error": (body(b"no", status=500), "answered 500 Internal Server Error"),
     "error with the right body": (body(CONTENT, status=503), "answered 503 Service Unavailable"),
     "short": (body(CONTENT[:-1]), only_length(SIZE - 1)),
@@ -95,13 +102,17 @@ LIES: dict[str, tuple[Script, str]] = {
         body(b"", "Location: file:///etc/hosts", status=302),
         "leads to something that is not HTTPS",
     ),
+    "redirect to a script": (
+        body(b"", "Location: data:application/gzip,x", status=302),
+        "leads to something that is not HTTPS",
+    ),
     "redirect to nowhere": (body(b"", status=302), only_length(0)),
     "reset": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], 0.05, RESET], r"broke off \(\w+\)"),
     "closes without an answer": (lambda: [], r"broke off \(\w+\)"),
     "not HTTP": (lambda: [b"SSH-2.0-OpenSSH_9.9\r\n"], r"broke off \(\w+\)"),
     "nothing at all": (lambda: [AGES], "stopped answering"),
     "half, then nothing": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], AGES], "stopped answering"),
-    "a byte now and then": (
+    "a byte now and then": (  # each second, seen from a patience of ten
         lambda: itertools.chain([head(200, f"Content-Length: {SIZE}")], byte_by_byte(CONTENT)),
         f"too slow, 0 of {SIZE:,} bytes so far",
     ),
@@ -170,18 +181,22 @@ def test_a_good_answer_becomes_the_file_and_nothing_else(server: LyingServer, di
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_refused_in_time_with_its_reason_and_leaves_no_file(
+def test_a_lie_is_refused_in_time_with_its_reason_and_changes_no_file(
     server: LyingServer, directory: Path, lie: str
 ) -> None:
     script, reason = LIES[lie]
     url = server.answer("/lies/", script)
+    directory.mkdir()
+    before = {FILE.name: b"damaged", "other.gz": b"intact", "mine.txt": b"mine"}
+    for name, content in before.items():
+        (directory / name).write_bytes(content)
     start = time.monotonic()
     with pytest.raises(DownloadError) as error:
         download_here(directory, url)
     assert time.monotonic() - start < IN_TIME
     begins = f"{FILE.name} could not be downloaded: {url}{FILE.name}: "
     assert re.fullmatch(re.escape(begins) + reason, str(error.value))
-    assert content_of(directory) == {}
+    assert content_of(directory) == before
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -293,6 +308,16 @@ def test_a_redirect_to_plain_http_is_refused(server: LyingServer, tunnelled: Cal
     assert server.paths() == ["/moved"]
 
 
+def test_after_a_redirect_to_plain_http_the_next_mirror_is_asked(server: LyingServer) -> None:
+    server.answer("/moved", body(b"", f"Location: {server.answer('/plain', GOOD)}", status=302))
+    server.answer("/good", GOOD)
+    session = https_session()
+    session.mount("https://mirror.test/", Tunnel(server.url))
+    urls = ["https://mirror.test/moved", "https://mirror.test/good"]
+    assert fetch(urls, SIZE, SHA256, limits=LIMITS, session=session) == CONTENT
+    assert server.paths() == ["/moved", "/good"]
+
+
 def test_a_redirect_to_https_is_followed(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
     server.answer("/good", GOOD)
     server.answer("/moved", body(b"", "Location: https://mirror.test/good", status=302))
@@ -388,15 +413,6 @@ def test_where_one_mirror_cannot_be_reached_the_other_is_asked_in_every_round(se
 # The data directory
 
 
-@pytest.mark.parametrize("lie", ["server error", "endless", "wrong body of the right length", "reset"])
-def test_a_damaged_file_stays_as_it_is_when_the_download_fails(server: LyingServer, directory: Path, lie: str) -> None:
-    directory.mkdir()
-    (directory / FILE.name).write_bytes(b"damaged")
-    with pytest.raises(DownloadError):
-        download_here(directory, server.answer("/", LIES[lie][0]))
-    assert content_of(directory) == {FILE.name: b"damaged"}
-
-
 def test_a_damaged_file_is_replaced_when_the_download_succeeds(server: LyingServer, directory: Path) -> None:
     directory.mkdir()
     (directory / FILE.name).write_bytes(b"damaged")
@@ -443,21 +459,90 @@ def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(server: Lying
     assert [path.name for path in directory.iterdir()] == [FILE.name]
 
 
-def test_twenty_at_once_fill_one_cold_directory_with_intact_files(server: LyingServer, directory: Path) -> None:
+DOWNLOADER = """
+import os, sys
+from pathlib import Path
+from requests.adapters import HTTPAdapter
+from data_scripts import files
+from data_scripts.fetch import https_session
+from data_scripts.mnist import PinnedFile, download_mnist, is_intact
+
+fate, url, directory, *pinned = sys.argv[1:]
+if fate == "is killed":
+    files.os.fsync = lambda _: os.kill(os.getpid(), 9)
+session = https_session()
+session.mount("http://", HTTPAdapter())
+wanted = [PinnedFile(name, int(size), sha256) for name, size, sha256 in (file.split(":") for file in pinned)]
+print("ready", flush=True)
+sys.stdin.readline()
+download_mnist(Path(directory), wanted, mirrors=[url], session=session)
+print([is_intact(Path(directory), file) for file in wanted])
+"""
+
+
+def downloader(fate: str, url: str, directory: Path, *files: PinnedFile) -> "subprocess.Popen[str]":
+    """A process that downloads when it reads a line."""
+    pinned = [f"{file.name}:{file.size}:{file.sha256}" for file in files]
+    return subprocess.Popen(
+        [sys.executable, "-c", DOWNLOADER, fate, url, str(directory), *pinned],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_twenty_processes_at_once_fill_one_cold_directory_with_intact_files(
+    server: LyingServer, directory: Path
+) -> None:
     contents = {f"{i}.gz": random.Random(i).randbytes(300_000) for i in range(3)}
-    files = [pinned(name, content) for name, content in contents.items()]
     for name, content in contents.items():
         server.answer(f"/{name}", body(content))
-    together = threading.Barrier(20)
-
-    def download(_: int) -> list[bool]:
-        together.wait()
-        download_mnist(directory, files, mirrors=[server.url + "/"], session=http_session())
-        return [is_intact(directory, file) for file in files]  # while the others write
-
-    with ThreadPoolExecutor(20) as pool:
-        assert list(pool.map(download, range(20))) == [[True] * 3] * 20
+    files = [pinned(name, content) for name, content in contents.items()]
+    processes = [downloader("lives", server.url + "/", directory, *files) for _ in range(20)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        assert process.communicate(timeout=60) == ("[True, True, True]\n", "")
     assert content_of(directory) == contents
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_what_a_killed_download_left_blocks_nobody_and_is_removed_after_an_hour(
+    server: LyingServer, directory: Path
+) -> None:
+    url = server.answer("/", GOOD)
+    process = downloader("is killed", url, directory, FILE)
+    process.communicate("go\n", timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    (leftover,) = directory.iterdir()
+    download_here(directory, url)
+    assert content_of(directory) == {
+        leftover.name: CONTENT,
+        FILE.name: CONTENT,
+    }  # it may be somebody's who still writes
+    hour = time.time() - 3601
+    os.utime(leftover, (hour, hour))
+    mine = {"mine.tmp": b"", ".mine": b"", "mine.gz": b"", "notes.txt": b"", f"{FILE.name}.tmp": b""}
+    for name in mine:
+        (directory / name).touch()
+        os.utime(directory / name, (hour, hour))
+    download_here(directory, url)
+    assert content_of(directory) == {FILE.name: CONTENT, **mine}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_file_is_no_file_and_is_replaced(server: LyingServer, directory: Path) -> None:
+    directory.mkdir()
+    os.mkfifo(directory / FILE.name)
+    assert not is_intact(directory, FILE)
+    download_here(directory, server.answer("/", GOOD))
+    assert content_of(directory) == {FILE.name: CONTENT}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ BAD = {
     "cut in the header": (header(2, 3, 4)[:10], "is truncated in its header"),
     "cut in the data": (header(2, 3, 4) + bytes(23), "is truncated: 23 of 24 bytes"),
     "too long": (header(2, 3, 4) + bytes(25), "goes on after the 24 bytes"),
-    "a header that declares too much": (header(2**31, 2**31, 2**31), "at most 1,073,741,824 are read"),
+    "a header that declares too much": (header(2**31, 2**31, 2**31), "at most 1,073,741,824 bytes are read"),
 }
 
 
@@ -97,6 +97,56 @@ def test_a_bomb_is_read_no_further_than_its_header_declares(tmp_path: Path) -> N
     (tmp_path / "x.gz").write_bytes(gzip.compress(header(1, 2, 2) + bytes(50_000_000)))
     with pytest.raises(DataError, match="goes on after the 4 bytes"):
         read_idx(tmp_path / "x.gz", 3)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([b"whole"], None),
+        ([b"head", b"tail"], None),
+        ([b"", b"head", b"", b"", b"tail", b""], None),
+        ([b"head"], "is truncated: 10 of 24 bytes"),
+        ([b"whole", b"tail"], "goes on after the 24 bytes"),
+        ([b"whole", b"whole"], "goes on after the 24 bytes"),
+        ([b""], "is not an IDX file"),
+        ([b""] * 20_000, "is not an IDX file"),
+    ],
+    ids=["one", "two", "empty ones between", "half", "too much", "twice", "empty", "twenty thousand empty ones"],
+)
+def test_the_members_of_a_gzip_file_are_one_content(members: list[bytes], reason: str | None, tmp_path: Path) -> None:
+    whole = header(2, 3, 4) + IMAGES.tobytes()
+    parts = {b"whole": whole, b"head": whole[:26], b"tail": whole[26:], b"": b""}
+    (tmp_path / "x.gz").write_bytes(b"".join(gzip.compress(parts[member], mtime=0) for member in members))
+    if reason is None:
+        np.testing.assert_array_equal(read_idx(tmp_path / "x.gz", 3), IMAGES)
+    else:
+        with pytest.raises(DataError, match=reason):
+            read_idx(tmp_path / "x.gz", 3)
+
+
+@pytest.mark.parametrize(
+    "rest", [b"x", b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08" + bytes(7), b"\0\0x", b"PK\3\4"], ids=repr
+)
+def test_what_follows_a_gzip_stream_and_is_none_is_refused(rest: bytes, tmp_path: Path) -> None:
+    write_idx(tmp_path / "x.gz", IMAGES)
+    with (tmp_path / "x.gz").open("ab") as file:
+        file.write(rest)
+    with pytest.raises(DataError, match=r"is not a gzip file, or a damaged one|is truncated"):
+        read_idx(tmp_path / "x.gz", 3)
+
+
+def test_zeros_that_pad_a_gzip_file_are_no_content(tmp_path: Path) -> None:
+    write_idx(tmp_path / "x.gz", IMAGES)
+    with (tmp_path / "x.gz").open("ab") as file:
+        file.write(bytes(1000))
+    np.testing.assert_array_equal(read_idx(tmp_path / "x.gz", 3), IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(2**32 - 1, 0, 2**32 - 1), (0, 2**32 - 1, 2**32 - 1), (2**32 - 1,) * 3], ids=str)
+def test_a_shape_that_no_array_has_is_refused_though_it_be_empty(shape: tuple[int, ...], tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(header(*shape))
+    with pytest.raises(DataError, match="declares data of the shape"):
+        read_idx(tmp_path / "x", 3)
 
 
 def test_a_header_that_lies_takes_no_memory_for_what_is_not_there(

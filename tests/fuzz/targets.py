@@ -1,0 +1,142 @@
+"""What is fuzzed: each target takes bytes, gives them to a reader as a file, and lets only the project's errors pass.
+
+A target returns what became of the input, so that it is seen that not everything is refused at the door.
+"""
+
+import gzip
+import json
+import math
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from safetensors.numpy import save
+
+from data_scripts.errors import DataError
+from data_scripts.idx import read_idx
+from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
+from mnist_nn.checkpoint import FORMAT, _digest, named_tensors
+from mnist_nn.config_file import parse_config, read_config
+from mnist_nn.config_writer import to_yaml
+from mnist_nn.errors import CheckpointError, ConfigError
+
+Verdict = Literal["read", "refused"]
+LONGEST = 2000  # characters of a message, the file's name not counted
+
+CONFIG = Config.model_validate({"network": {"sizes": [3, 2, 2]}, "training": {"momentum": 0.5}})
+STATE = initial_state(CONFIG)
+TENSORS = {**named_tensors(STATE.network.w, STATE.network.b), "velocity": STATE.velocity}
+PROGRESS = '{"epoch":2,"step":1,"seconds":0.5,"best":{"epoch":2,"step":40,"learning_rate":0.1,"train_cost":0.25,"train_accuracy":0.5,"validation_cost":null,"validation_accuracy":0.75,"seconds":1.5}}'
+
+
+def one_line(error: Exception, path: Path) -> Verdict:
+    """Whether the message is one that fits on a screen; a long or empty one is a finding."""
+    message = str(error).replace(str(path), "FILE")
+    assert 0 < len(message) < LONGEST, message
+    assert "\n" not in message, message
+    return "refused"
+
+
+def fuzz_idx(content: bytes, directory: Path) -> Verdict:
+    """The first byte chooses labels or images, plain or compressed (by us, or as it comes)."""
+    choice, content = content[:1], content[1:]
+    bits = choice[0] if choice else 0
+    dimensions = 3 if bits & 1 else 1
+    path = directory / ("x.gz" if bits & 6 else "x")
+    path.write_bytes(gzip.compress(content, 0, mtime=0) if bits & 6 == 2 else content)
+    try:
+        array = read_idx(path, dimensions)
+    except DataError as error:
+        return one_line(error, path)
+    assert (array.dtype, array.ndim) == (np.uint8, dimensions)
+    if not bits & 4:  # then the content is the file: nothing that it declares may be missing or made up
+        assert array.tobytes() == content[4 + 4 * dimensions :]
+    return "read"
+
+
+def fuzz_config(content: bytes, directory: Path) -> Verdict:
+    """A file; or, where the first byte is odd, the text of an override."""
+    path = directory / "x.yaml"
+    try:
+        if content[:1] and content[0] & 1:
+            config = parse_config(
+                "network: {sizes: [4, 5]}", "x.yaml", [content[1:].decode("utf-8", "surrogateescape")]
+            )
+        else:
+            path.write_bytes(content[1:])
+            config = read_config(path)
+    except ConfigError as error:
+        return one_line(error, path)
+    assert math.isfinite(config.training.learning_rate)
+    if config.data.dir is None or config.data.dir.isprintable():  # else the commands refuse it
+        assert parse_config(to_yaml(config), "again") == config
+    return "read"
+
+
+def fuzz_checkpoint(content: bytes, directory: Path) -> Verdict:
+    """A file; or, by the first byte, the configuration or the progress of one whose digest is right."""
+    path = directory / "x.safetensors"
+    choice, content = content[0] % 3 if content else 0, content[1:]
+    if choice == 0:
+        path.write_bytes(content)
+    else:
+        text = content.decode("utf-8", "replace")
+        path.write_bytes(crafted(config=text) if choice == 1 else crafted(state=text))
+    try:
+        loaded = load_checkpoint(path)
+    except CheckpointError as error:
+        return one_line(error, path)
+    state = loaded.state
+    assert loaded.network.sizes == tuple(loaded.config.network.sizes)
+    assert state.velocity.shape in ((0,), loaded.network.parameters.shape)
+    assert type(state.epoch) is type(state.step) is int
+    assert state.epoch >= 0 <= state.step
+    assert math.isfinite(state.seconds)
+    return "read"
+
+
+def crafted(
+    config: str | None = None, state: str = PROGRESS, tensors: dict[str, np.ndarray] | None = None, **metadata: str
+) -> bytes:
+    """A checkpoint of any content, with the digest that belongs to it: what no accident brings about."""
+    tensors = TENSORS if tensors is None else tensors
+    metadata = {"format": FORMAT, "config": config or CONFIG.model_dump_json(), "state": state} | metadata
+    return save(tensors, metadata | {"digest": _digest(tensors, metadata)})
+
+
+def recipe(name: str) -> str:
+    return (files("nn_configs") / name).read_text(encoding="utf-8")
+
+
+TARGETS: dict[str, Callable[[bytes, Path], Verdict]] = {
+    "idx": fuzz_idx,
+    "config": fuzz_config,
+    "checkpoint": fuzz_checkpoint,
+}
+
+
+def seeds(target: str, directory: Path) -> list[bytes]:
+    """Valid inputs of a target, from which to start."""
+    if target == "idx":
+        images = b"\0\0\x08\x03" + bytes([0, 0, 0, 2] * 3) + bytes(8)
+        labels = b"\0\0\x08\x01" + bytes([0, 0, 0, 5]) + bytes(5)
+        pairs = [(0, labels), (1, images), (2, labels), (3, images)]
+        return [bytes([c]) + x for c, x in pairs] + [
+            bytes([c | 4]) + gzip.compress(x, 0, mtime=0) for c, x in pairs[:2]
+        ]
+    if target == "config":
+        texts = [recipe(file.name) for file in files("nn_configs").iterdir() if file.name.endswith(".yaml")]
+        texts += ["{seed: 1}", "training:\n  schedule: {name: step, every: 3}\n", "seed: !!int '0x1f' # \\x41\n"]
+        overrides = ["training.epochs=5", "network.sizes=[784, 5, 10]", "network.sizes.1=7", "seed=!!int 3"]
+        return [b"\0" + text.encode() for text in texts] + [b"\1" + text.encode() for text in overrides]
+    save_checkpoint(directory / "seed", CONFIG, STATE)
+    written = (directory / "seed").read_bytes()
+    (directory / "seed").unlink()
+    end = 8 + int.from_bytes(written[:8], "little")  # the metadata come in any order: give them one
+    header = json.dumps(json.loads(written[8:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    whole = len(header).to_bytes(8, "little") + header + written[end:]
+    again = json.dumps(json.loads(CONFIG.model_dump_json()), indent=1)
+    return [b"\0" + whole, b"\1" + CONFIG.model_dump_json().encode(), b"\1" + again.encode(), b"\2" + PROGRESS.encode()]
