@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .text import note
+from .text import note, printable
 
 if TYPE_CHECKING:
     from data_scripts.idx import Pixels
@@ -144,7 +144,7 @@ def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
     from data_scripts.errors import DownloadError
     from data_scripts.mnist import download_mnist
 
-    note(f"downloading MNIST into {directory}")
+    note(f"downloading MNIST into {printable(str(directory))}")
     done = {file.name: 0 for file in wanted}
     total = sum(file.size for file in wanted)
     with tqdm(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .text import counted
+from .text import counted, printable
 
 if TYPE_CHECKING:
     from mnist_nn.evaluation import Evaluation
@@ -44,7 +44,7 @@ def evaluate(
     from mnist_nn import evaluate as measure
 
     from .digits import load_split, with_data
-    from .runs import find_checkpoint, shown
+    from .runs import find_checkpoint
 
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
@@ -56,7 +56,7 @@ def evaluate(
 
         click.echo(json.dumps(as_document(str(run or path.parent.parent), str(path), split, result)))
     else:
-        click.echo(as_text(shown(path), split, config.data.source, result))
+        click.echo(as_text(printable(str(path)), split, config.data.source, result))
 
 
 def as_document(run: str, checkpoint: str, split: str, result: "Evaluation") -> dict[str, Any]:

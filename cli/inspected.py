@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .text import note
+from .text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Network
@@ -55,7 +55,7 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
     try:
         norms = directory.gradient_norms(loaded.config)
     except RunError as error:
-        note(f"{error}; the chart of the gradient norms is left out")
+        note(f"{printable(str(error))}; the chart of the gradient norms is left out")
         norms = []
     return Subject(directory.path.name, loaded, norms)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .text import printable
+
 if TYPE_CHECKING:
     from mnist_nn import Examples
 
@@ -48,13 +50,13 @@ def write_files(save: Path | None, html: Path | None, report: "Report", examples
 
         gradient = report.inspection.gradient
         _write("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
-        said.append(f"gradient written to {save}")
+        said.append(f"gradient written to {printable(str(save))}")
     if html is not None:
         from .gradient_page import page
 
         content = page(report, examples)
         _write("--html", html, content)
-        said.append(f"page written to {html} ({len(content) / 1e6:.1f} MB); open it in a browser")
+        said.append(f"page written to {printable(str(html))} ({len(content) / 1e6:.1f} MB); open it in a browser")
     return said
 
 

@@ -15,11 +15,9 @@ from .download import download
 from .evaluate import evaluate
 from .inspect_gradients import inspect_gradients
 from .interruption import Interrupted
-from .text import note
+from .text import note, printable
 from .train import train
 
-# Fillers and selectors, which Python calls printable: what is in a message is to be seen there.
-INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800" + "".join(map(chr, range(0xFE00, 0xFE10)))
 EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -108,8 +106,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def fail(message: str, code: int) -> int:
     """Print one `Error:` line, with whatever is invisible or would break or colour it escaped; returns the code."""
-    line = "".join(
-        c if c.isprintable() and c not in INVISIBLE else c.encode("unicode_escape").decode() for c in message
-    )
-    note(f"Error: {line}")
+    note(f"Error: {printable(message)}")
     return code

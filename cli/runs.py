@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .recipes import recipe_names
-from .text import note
+from .text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn.run_directory import CheckpointName, RunDirectory
 
 RUNS = Path("runs")
 PLAIN = (ascii_letters + digits + "/._- ").encode()
-
-
-def shown(path: Path) -> str:
-    """A path for the terminal, with whatever would break or colour it escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))
 
 
 def pasteable(path: Path) -> str:
@@ -40,7 +35,7 @@ def find_run(run: str | None) -> "RunDirectory":
         path = Path(run)
         return RunDirectory.open(path.parent.parent if path.is_file() and path.parent.name == "checkpoints" else path)
     newest = newest_run(RUNS)
-    note(f"run {shown(newest.path)}")
+    note(f"run {printable(str(newest.path))}")
     return newest
 
 

@@ -4,11 +4,19 @@ import contextlib
 
 import click
 
+# Fillers and selectors, which Python calls printable.
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800" + "".join(map(chr, range(0xFE00, 0xFE10)))
+
 
 def note(message: str) -> None:
     """Say something beside the results, on stderr. Nothing ends because nobody can hear it."""
     with contextlib.suppress(OSError):
         click.echo(message, err=True)
+
+
+def printable(text: str) -> str:
+    """With whatever is invisible, or would break, colour or reverse a line, escaped."""
+    return "".join(c if c.isprintable() and c not in INVISIBLE else c.encode("unicode_escape").decode() for c in text)
 
 
 def counted(n: int, noun: str) -> str:

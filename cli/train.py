@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .runs import pasteable, shown
-from .text import counted, note
+from .runs import pasteable
+from .text import counted, note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
@@ -98,7 +98,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         config = _settings_to_resume(run, checkpoint, overrides)
         if description.get("status") == "finished" and is_finished(config.training, checkpoint.state):
             note(
-                f"{shown(run.path)} is finished already: there is nothing to resume. "
+                f"{printable(str(run.path))} is finished already: there is nothing to resume. "
                 "More epochs: --set training.epochs=N"
             )
             _print_results(run, checkpoint.state)
@@ -109,7 +109,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
                 f"{run.path}: was trained on other data; name the directory of the same data with --data-dir"
             )
         for difference in differences(description, describe_machine()):
-            note(f"warning: {difference}; the last bits may differ from an uninterrupted run's")
+            note(f"warning: {printable(difference)}; the last bits may differ from an uninterrupted run's")
         if not quiet:
             note(f"continuing in epoch {checkpoint.state.epoch + 1}")
         run.configure(config)
@@ -228,7 +228,7 @@ def _print_essentials(
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
         ("seed", f"{config.seed}, {config.dtype}"),
-        ("run", shown(run.path)),
+        ("run", printable(str(run.path))),
     ):
         note(f"{name:<8} {value}")
 
@@ -242,7 +242,7 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
         if accuracy is None:
             accuracy, kind = best.train_accuracy, "train"
         click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
-    click.echo(f"run          {shown(run.path)}")
+    click.echo(f"run          {printable(str(run.path))}")
     click.echo(f"fingerprint  {fingerprint(state.network)}")
     click.echo(f"next         nn evaluate {pasteable(run.path)}")
     click.echo(f"             nn inspect-gradients {pasteable(run.path)}")

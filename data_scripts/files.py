@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TEMPORARY = ".*.tmp"
+TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.tmp")  # as `write_atomically` names them
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -38,9 +39,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
     """Remove what `write_atomically` left there when its process was killed, if that is so many seconds ago."""
-    for temporary in directory.glob(TEMPORARY):
+    for temporary in directory.iterdir():
         with contextlib.suppress(OSError):
-            if temporary.stat().st_mtime <= time.time() - older_than:
+            if TEMPORARY.fullmatch(temporary.name) and temporary.stat().st_mtime <= time.time() - older_than:
                 temporary.unlink()
 
 

@@ -117,8 +117,18 @@ def test_the_map_of_folders_names_every_module() -> None:
                 assert f"`{file.name}`" in CONTRIBUTING, f"{folder}/{file.name}"
 
 
+def test_every_test_that_the_documents_name_exists() -> None:
+    written = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py"))
+    for document in ("SECURITY.md", "tests/README.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for name in re.findall(r"`(test_\w+)`", text):
+            assert f"def {name}(" in written, f"{document}: {name}"
+        for name in re.findall(r"`(test_\w+\.py)`", text):
+            assert (ROOT / "tests" / name).exists(), f"{document}: {name}"
+
+
 def test_relative_links_in_the_documents_lead_somewhere() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (ROOT / target).exists(), f"{document}: {target}"

@@ -89,7 +89,7 @@ def test_a_run_is_continued_by_one_process_at_a_time_and_again_after_that_was_ki
 
 def test_what_a_killed_process_left_half_written_is_removed(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run")
-    leftovers = [Path("run/.run.json-1-abcd.tmp"), Path("run/checkpoints/.last.safetensors-1-abcd.tmp")]
+    leftovers = [Path("run/.run.json-1-abcdef01.tmp"), Path("run/checkpoints/.last.safetensors-1-abcdef01.tmp")]
     for leftover in leftovers:
         leftover.write_bytes(b"half")
     nn("train", "--resume", "run", "--set", "training.epochs=4")
