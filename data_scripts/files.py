@@ -1,6 +1,7 @@
-"""Files that are written whole or not at all, or grow by whole lines."""
+"""Files that are written whole or not at all, or grow by whole lines; and no pipes."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -9,6 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.tmp")  # as `write_atomically` names them
+
+
+def require_regular(path: Path) -> None:
+    """Raise OSError for what is there and is no file: to open a pipe would be to wait for its other end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

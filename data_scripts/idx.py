@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
-from .files import write_atomically
+from .files import require_regular, write_atomically
 
 UBYTE = 0x08  # the type code for unsigned bytes
 MAX_BYTES = 1 << 30  # the most that one file may hold, decompressed: twice the largest EMNIST set
@@ -36,8 +36,7 @@ def read_idx(path: Path, dimensions: int) -> Pixels:
     longer than its header says, or declares more than MAX_BYTES. Memory is taken only as data arrive.
     """
     try:
-        if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
-            raise DataError(f"{path}: cannot be read: it is not a regular file")
+        require_regular(path)
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _read(file, path, dimensions)  # type: ignore[arg-type]
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from data_scripts.files import write_atomically
+from data_scripts.files import require_regular, write_atomically
 
 from .config import Config, Finite, Section
 from .config_errors import quote, shorten
@@ -102,8 +102,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Memory is taken for what the file holds, not for what it declares.
     """
     try:
-        if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
-            raise CheckpointError(f"{path}: cannot be read: it is not a regular file")
+        require_regular(path)
         with path.open("rb") as start:
             if (length := int.from_bytes(start.read(8), "little")) > MAX_HEADER:
                 raise CheckpointError(

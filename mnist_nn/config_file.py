@@ -12,6 +12,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from data_scripts.files import require_regular
+
 from .config import Config
 from .config_errors import Keys, escape, explain, quote, shorten
 from .errors import ConfigError
@@ -36,8 +38,7 @@ class _Constructor(SafeConstructor):
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file and apply overrides such as "training.epochs=5". Raises ConfigError."""
     try:
-        if path.exists() and not path.is_file():  # to open a pipe would be to wait for its other end
-            raise ConfigError(f"{path}: cannot be read: it is not a regular file")
+        require_regular(path)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
