@@ -112,8 +112,8 @@ def describe(path: str, description: dict[str, Any]) -> Act:
 ACTS: dict[str, Callable[..., Act]] = {"nn": nn, "save": save, "append": append, "describe": describe}
 
 
-def obey(order: Order, gate: int) -> int:
-    """Carry out an order once the gate is open. Returns the exit code."""
+def obey(order: Order, ready: int, gate: int) -> int:
+    """Say when ready, and carry out an order once the gate is open. Returns the exit code."""
     os.chdir(order["cwd"])
     for name, descriptor in (("out", 1), ("err", 2)):
         os.dup2(os.open(order.get(name, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), descriptor)
@@ -124,6 +124,7 @@ def obey(order: Order, gate: int) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], resource.RLIM_INFINITY))
     signal.alarm(60)  # nothing here takes a second
     try:
+        os.write(ready, b".")
         os.read(gate, 1)
         act()
     except SystemExit as end:
@@ -146,19 +147,25 @@ def serve() -> None:
     print('"ready"', flush=True)
     while line := sys.stdin.readline():
         gate, opener = os.pipe()
+        listener, ready = os.pipe()
         pids = []
         for order in json.loads(line):
             if not (pid := os.fork()):
                 code = 99
                 try:
                     os.close(opener)
-                    code = obey(order, gate)
+                    code = obey(order, ready, gate)
                 except BaseException:
                     traceback.print_exc()
                 finally:
                     os._exit(code)
             pids.append(pid)
         os.close(gate)
+        os.close(ready)
+        waiting = len(pids)
+        while waiting and (said := os.read(listener, waiting)):  # all stand at the gate, or have failed before it
+            waiting -= len(said)
+        os.close(listener)
         print(json.dumps(pids), flush=True)
         sys.stdin.readline()
         os.close(opener)
