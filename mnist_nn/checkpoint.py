@@ -28,7 +28,7 @@ MAX_HEADER = 16 << 20  # bytes; names, shapes and metadata of 100,000 layers tak
 
 
 class SavedBest(Section):
-    """An EpochResult as it may stand in a file."""
+    """An EpochResult as it may stand in a file: without its seconds, so that a resumed run saves the same bytes."""
 
     epoch: int = Field(ge=1, le=1_000_000)
     step: int = Field(ge=1, lt=2**63)
@@ -37,7 +37,6 @@ class SavedBest(Section):
     train_accuracy: Finite = Field(ge=0, le=1)
     validation_cost: Finite | None
     validation_accuracy: Finite | None = Field(ge=0, le=1)
-    seconds: Finite = Field(ge=0)
 
 
 class SavedProgress(Section):
@@ -87,13 +86,22 @@ def save_checkpoint(path: Path, config: Config, state: TrainingState) -> None:
     tensors = named_tensors(state.network.w, state.network.b)
     if state.velocity.size:
         tensors["velocity"] = state.velocity
-    progress = {"epoch": state.epoch, "step": state.step, "seconds": state.seconds}
+    best = {key: value for key, value in asdict(state.best).items() if key != "seconds"} if state.best else None
+    progress = {"epoch": state.epoch, "step": state.step, "seconds": state.seconds, "best": best}
     metadata = {
         "format": FORMAT,
         "config": config.model_dump_json(),
-        "state": json.dumps({**progress, "best": asdict(state.best) if state.best else None}),
+        "state": json.dumps(progress),
     }
-    write_atomically(path, save(tensors, metadata | {"digest": _digest(tensors, metadata)}))
+    write_atomically(path, _in_order(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors file with the keys of its header sorted: the library puts metadata in any order."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at multiples of 8
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -158,7 +166,7 @@ def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> 
         epoch=progress.epoch,
         step=progress.step,
         seconds=progress.seconds,
-        best=EpochResult(**progress.best.model_dump()) if progress.best else None,
+        best=EpochResult(**progress.best.model_dump(), seconds=0.0) if progress.best else None,
     )
 
 

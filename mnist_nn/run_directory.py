@@ -162,7 +162,7 @@ class RunDirectory:
                 "updated": now(),
                 "epochs": state.epoch,
                 "last": _numbers(rows[-1]) if rows else None,
-                "best": asdict(state.best) if state.best else None,
+                "best": _numbers(rows[state.best.epoch - 1]) if state.best else None,
                 "fingerprint": fingerprint(state.network),
             }
         )

@@ -29,7 +29,7 @@ class EpochResult:
     """The figures at the end of an epoch (counted from 1); `step` counts from the start of training.
 
     Costs are C, averaged over the examples, without the L2 term; `seconds` is time spent training in this
-    epoch alone. The validation figures are None where no examples are held out.
+    epoch alone (0 of one that comes from a checkpoint). The validation figures are None where no examples are held out.
     """
 
     epoch: int

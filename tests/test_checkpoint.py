@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def test_everything_that_decides_later_steps_comes_back_to_the_bit(training: dic
     assert loaded.config == config
     assert loaded.network.parameters.tobytes() == PARAMETERS.tobytes()
     state = loaded.state
-    assert (state.epoch, state.step, state.seconds, state.best) == (2, 7, 0.1, BEST)
+    assert (state.epoch, state.step, state.seconds) == (2, 7, 0.1)
+    assert state.best == replace(BEST, seconds=0.0)  # a resumed run saves the same bytes, whatever time it takes
     assert state.velocity.size == (state.network.parameters.size if training else 0)
     assert (state.velocity == 0.5).all()
 
@@ -156,7 +158,6 @@ FIELDS: dict[str, list[object]] = {
     "best_train_accuracy": [*NO_NUMBERS, 1.01],
     "best_validation_cost": NO_NUMBERS[1:-1],  # None where nothing is held out
     "best_validation_accuracy": [*NO_NUMBERS[:-1], 1.01],
-    "best_seconds": NO_NUMBERS,
 }
 
 
