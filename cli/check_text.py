@@ -17,7 +17,10 @@ def checked(report: Report, terminal: Terminal) -> list[str]:
     if not report.check:
         return []
     lines = terminal.wrapped(check_result(report.check))
-    if report.differences:
+    if report.differences and not any(difference.error or difference.derivative for difference in report.differences):
+        d = report.derivative
+        lines += ["", *terminal.wrapped(f"C does not depend on {name_of(d.layer, d.j, d.k)} for these examples.")]
+    elif report.differences:
         d = report.derivative
         p = letter_of(d)
         about = f"{name_of(d.layer, d.j, d.k)} alone, by (C({p} + h) − C({p} − h)) / 2h over a range of h"
@@ -28,7 +31,7 @@ def checked(report: Report, terminal: Terminal) -> list[str]:
         rows = [["h", "difference", "error", "", ""]]
         for i, (difference, log) in enumerate(zip(report.differences, logs, strict=True)):
             size = round(BAR * (log - low) / ((high - low) or 1))
-            why = "h is too large" if i < best else "rounding" if i > best else "closest"
+            why = "closest" if i == best else "" if difference.passed else "h is too large" if i < best else "rounding"
             rows.append(
                 [f"{difference.h:.0e}", f"{difference.derivative:+.9e}", f"{difference.error:.0e}",
                  "agrees" if difference.passed else "", f"{'█' * size} {why if difference.error else ''}".strip()]

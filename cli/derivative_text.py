@@ -147,10 +147,9 @@ def average(report: Report, terminal: Terminal) -> list[str]:
     d = report.derivative
     m, mean = len(d.per_example), number(d.mean)
     letter, name = letter_of(d), name_of(d.layer, d.j, d.k)
-    step = (
-        f"A plain step with the next epoch's η = {report.learning_rate:.6g} changes {letter} by −η ∂C/∂{letter} = "
-        f"{number(-report.learning_rate * d.mean)}."
-    )
+    change = number(-report.learning_rate * d.mean)
+    eta = f"the {report.rate_of} epoch's η = {report.learning_rate:.6g}"
+    step = f"A plain step with {eta} changes {letter} by −η ∂C/∂{letter} = {change}."
     if m == 1:
         return terminal.wrapped(step)
     spread = math.sqrt(sum((value - d.mean) ** 2 for value in d.per_example) / m)
@@ -166,7 +165,7 @@ def average(report: Report, terminal: Terminal) -> list[str]:
 def _histogram(report: Report, terminal: Terminal) -> list[str]:
     d, inspection = report.derivative, report.inspection
     here = inspection.indices.index(d.example)
-    bins = histogram(d.per_example)
+    bins = histogram(d.per_example) if any(d.per_example) else []
     if not bins:
         return []
     edges = [f"{edge:+.3g}" if edge else "0" for edge in (bins[0].low, *(bin_.high for bin_ in bins))]

@@ -64,6 +64,7 @@ def _data(report: Report, examples: Examples) -> dict[str, Any]:
     return {
         "name": report.name,
         "learning_rate": report.learning_rate,
+        "rate_of": report.rate_of,
         "parameters": _base64(report.inspection.network.parameters),
         "examples": indices,
         "pixels": base64.b64encode(shown.inputs.tobytes()).decode() if pixels else None,

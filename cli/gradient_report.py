@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from mnist_nn import Config
 from mnist_nn.gradient_check import Difference, GradientCheck
@@ -23,6 +23,7 @@ class Report:
     config: Config
     split: str
     learning_rate: float
+    rate_of: Literal["next", "last"]  # epoch
     inspection: Inspection
     layers: list[LayerSummary]
     norms: list[GradientNorms]

@@ -42,8 +42,9 @@ def _heading(report: Report, terminal: Terminal) -> list[str]:
     ]
     wrong = [i for i in range(len(indices)) if answers[i] != labels[i] and inspection.are_classes]
     if wrong:
-        some = ", ".join(f"{indices[i]} ({labels[i]} as {answers[i]})" for i in wrong[:SHOWN_MISREAD])
-        lines.append(f"misread: {some}" + (f" and {len(wrong) - SHOWN_MISREAD} more" if wrong[SHOWN_MISREAD:] else ""))
+        some = ", ".join(f"{indices[i]} (a {labels[i]}, read as {answers[i]})" for i in wrong[:SHOWN_MISREAD])
+        more = f" and {len(wrong) - SHOWN_MISREAD} more" if wrong[SHOWN_MISREAD:] else ""
+        lines.append(f"misread: {'examples' if wrong[1:] else 'example'} {some}{more}")
     return [line for text in lines for line in terminal.wrapped(text)]
 
 

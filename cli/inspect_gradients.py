@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .text import note
+from .text import counted, note
 
 if TYPE_CHECKING:
     from mnist_nn.gradient_check import Difference, GradientCheck
@@ -126,13 +126,17 @@ def inspect_gradients(
         shown = inspection.strongest(*place) if example is None else shown
     if depth is None:
         depth = 0 if bias and place[0] == network.L else 1
-    rate = learning_rate(min(state.epoch, config.training.epochs - 1), config.training)
+    is_over = state.epoch >= config.training.epochs
+    rate = learning_rate(state.epoch - is_over, config.training)
+    if depth > network.L:
+        note(f"--depth {depth}: the whole chain of this network is {counted(network.L, 'sum')}")
     checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
     report = Report(
         name=subject.name,
         config=config,
         split=split,
         learning_rate=rate,
+        rate_of="last" if is_over else "next",
         inspection=inspection,
         layers=inspection.layers(rate),
         norms=subject.norms,
@@ -155,7 +159,7 @@ def inspect_gradients(
 
         click.echo(as_text(report, Terminal.at_hand()))
         if weight is None and bias is None and html is None:
-            note("\nAnother one: --weight L,J,K or --bias L,J, --example I. In a browser: --html page.html")
+            note("\nAnother one: --weight L,J,K or --bias L,J\nIn a browser: --html page.html")
     for message in written:
         note(message)
     if checked is not None and not checked.passed:

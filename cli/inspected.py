@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .text import note, printable
+from .text import counted, note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Network
@@ -84,7 +84,7 @@ def choose_examples(split: str, available: int, example: int | None, batch: int 
     if example is not None and example >= available:
         raise click.UsageError(f"--example {example}: the {split} split has examples 0 to {available - 1}")
     if batch is not None and batch > available:
-        raise click.UsageError(f"--batch {batch}: the {split} split has {available} examples")
+        raise click.UsageError(f"--batch {batch}: the {split} split has {counted(available, 'example')}")
     if example is not None and batch is None:
         return range(example, example + 1)
     count = batch or min(DEFAULT_BATCH, available)

@@ -263,10 +263,10 @@ def test_misread_examples_are_named_with_their_label_and_answer(nn: Command, run
     images, labels = (part[-50:] for part in read_split(digits, "train"))  # the validation split
     network = load_checkpoint(run / "checkpoints/best.safetensors").network.astype(np.float64)
     answers = forward(network, images.reshape(50, -1).T / 255).a[2].argmax(axis=0)
-    wrong = [f"{i} ({labels[i]} as {answers[i]})" for i in np.flatnonzero(answers != labels)]
+    wrong = [f"{i} (a {labels[i]}, read as {answers[i]})" for i in np.flatnonzero(answers != labels)]
     assert len(wrong) > 4
-    shown = nn("inspect-gradients", run).out.splitlines()[2]
-    assert shown == f"misread: {', '.join(wrong[:4])} and {len(wrong) - 4} more"
+    shown = " ".join(nn("inspect-gradients", run).out.split("\n\n")[0].split("\n", 2)[2].split())
+    assert shown == f"misread: examples {', '.join(wrong[:4])} and {len(wrong) - 4} more"
     about = nn("inspect-gradients", run, "--weight", "2,0,0", "--example", "7").out
     reads = "" if answers[7] == labels[7] else f", read as {answers[7]}"
     assert f"example 7, label {labels[7]}{reads}\n" in about

@@ -423,7 +423,6 @@ def test_the_check_over_h_says_where_it_agrees_and_why_not(nn: Command) -> None:
     rows = re.findall(r"^ +(\de[+-]\d\d) +(\S+) +(\de[+-]\d\d) +(agrees)? *█* ?(.*)$", out, re.MULTILINE)
     assert [row[0] for row in rows] == [f"{10.0**-n:.0e}" for n in range(13)]
     closest = [row[4] for row in rows].index("closest")
-    assert all(row[4] == "h is too large" for row in rows[:closest])
-    assert all(row[4] in ("rounding", "") for row in rows[closest + 1 :])
-    for _, derivative, error, agrees, _ in rows:
+    for i, (_, derivative, error, agrees, why) in enumerate(rows):
+        assert why == ("closest" if i == closest else "" if agrees else "h is too large" if i < closest else "rounding")
         assert bool(agrees) == (abs(float(derivative) + 0.12242037) < 1e-10 + 1e-6 * 0.1224), (derivative, error)

@@ -51,7 +51,7 @@ export function mountAverage(root, data, update) {
     );
     const change = -data.learningRate * average;
     step.replaceChildren(
-      `A step with the next epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `,
+      `A plain step with the ${data.rateOf} epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `,
       html("b", {}, number(change)),
       `, from ${number(state.value)} to ${number(state.value + change)}.`,
     );

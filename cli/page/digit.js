@@ -111,9 +111,9 @@ function mountPictures(root, data, update, seen) {
     html(
       "p",
       { class: "hint" },
-      "or pick one; ",
+      "or pick one; a label like ",
       html("span", { class: "misread" }, "6→8"),
-      " was a 6 that the network reads as an 8:",
+      " marks a 6 that the network reads as an 8:",
     ),
     gallery,
   );

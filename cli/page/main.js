@@ -56,6 +56,7 @@ function read(given) {
         ({ y }) => y.every((value) => value === 0 || value === 1) && y.filter((value) => value === 1).length === 1,
       ),
     learningRate: given.learning_rate,
+    rateOf: given.rate_of,
     batch: examples.filter(({ index }) => trace.examples.includes(index)),
     current: null,
   };
