@@ -21,7 +21,21 @@ from .terminal import Terminal
 GALLERY = 64  # examples at least, where there are so many
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
 # The page's code, each module after those it imports.
-MODULES = ["dom", "network", "ink", "place", "digit", "layers", "heat", "chain", "paths", "average", "guess", "main"]
+MODULES = [
+    "dom",
+    "network",
+    "ink",
+    "place",
+    "digit",
+    "layers",
+    "heat",
+    "chain",
+    "paths",
+    "average",
+    "guess",
+    "gradient",
+    "main",
+]
 
 
 def page(report: Report, examples: Examples) -> bytes:

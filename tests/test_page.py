@@ -581,3 +581,24 @@ def test_the_chapters_chain_has_numbers_in_place_of_a_picture(nn: Command, brows
     weight = document["weight"]
     assert opened.numbers(".rule")[0] == pytest.approx(gradient.dC_dw[weight["layer"]][0, 0], rel=1e-12)
     opened.context.close()
+
+
+def test_the_chapters_chain_has_all_of_its_gradient_factor_by_factor(nn: Command, browser: "Browser") -> None:
+    file, document = write_page(nn, "chain", "--init")
+    opened = Opened(browser, file)
+    fields = opened.fields()
+    for n, entry in enumerate(document["gradient"]):
+        assert fields[f"gradient.{n}.product"] == pytest.approx(entry["product"], rel=1e-12)
+        for i, factor in enumerate(entry["factors"]):
+            assert fields[f"gradient.{n}.factors.{i}.value"] == pytest.approx(factor["value"], rel=1e-12)
+    assert sum(field.startswith("gradient.") for field in fields) == 6 + 7 + 7 + 5 + 5 + 3 + 3
+    opened.find(".entry").nth(1).press("Enter")
+    assert opened.text(".names").startswith("b(1)[0]")
+    assert opened.page.evaluate("document.activeElement.dataset.key") == "entry-1"
+    opened.find("#guessing").check()
+    assert not opened.find(".entry").first.is_visible()
+    opened.context.close()
+
+
+def test_a_larger_networks_page_has_no_empty_section_for_it(opened: Opened) -> None:
+    assert not opened.find("#gradient-title").is_visible()

@@ -8,6 +8,7 @@ import { mountChain, mountNudge, mountTree } from "./chain.js";
 import { mountPaths } from "./paths.js";
 import { mountAverage } from "./average.js";
 import { mountGuess } from "./guess.js";
+import { mountGradient } from "./gradient.js";
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 const doubles = (base64) => {
@@ -85,7 +86,7 @@ function derive(chosen) {
   const back = backprop(network, passed, y);
   const { l, j } = place;
   const index = example === null ? null : examples[example].index;
-  const isOwnTarget = example !== null && examples[example].y === y;
+  const isTracedExample = index === begins.example && examples[example].y === y;
   return {
     ...chosen,
     passed,
@@ -103,8 +104,8 @@ function derive(chosen) {
     nudge: nudgeOf(network, x, y, passed, place, chosen.nudgeBy),
     perExample: data.batch.map((one) => derivativeOf(one.passed, one.back, place)),
     // whether this is what the command was asked for, and so what `--json` prints
-    isTraced:
-      isOwnTarget && index === begins.example && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
+    isTracedExample,
+    isTraced: isTracedExample && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
     theme: paper.matches ? "paper" : darkness.matches ? "dark" : "light",
   };
 }
@@ -165,6 +166,7 @@ views = [
   mountTree(at("tree"), data),
   mountPaths(at("paths"), data, update),
   mountAverage(at("average"), data, update),
+  mountGradient(at("gradient"), data, update),
 ];
 update({});
 compareWithTrace();

@@ -1,0 +1,53 @@
+// ∇C of a network small enough to read: every entry with every factor. Clicking one takes it apart above.
+
+import { field, html } from "./dom.js";
+import { derivativeOf, dzOf } from "./network.js";
+import { nameOf } from "./place.js";
+
+export function mountGradient(root, data, update) {
+  const listed = data.trace.gradient; // only there where the network is small
+  root.closest("section").classList.toggle("absent", !listed);
+  if (!listed) return () => {};
+  const list = html("ol", { class: "entries" });
+  root.append(html("p", { class: "hint" }, "Click an entry to take it apart."), list);
+  return (state) => {
+    list.replaceChildren(
+      ...listed.map(({ layer, j, k }, n) => {
+        const place = { l: layer, j, k };
+        const traced = state.isTracedExample ? (name) => `gradient.${n}.${name}` : () => null;
+        const factors = factorsOf(state, data.network, place).flatMap((value, i) => [
+          i ? " × " : " = ",
+          field(traced(`factors.${i}.value`), value),
+        ]);
+        const product = derivativeOf(state.passed, state.back, place);
+        return html(
+          "li",
+          {},
+          html(
+            "button",
+            { type: "button", class: "entry", "data-key": `entry-${n}`, click: () => update({ place }) },
+            html("b", {}, `∂${state.C_name}/∂${nameOf(place)}`),
+            factors,
+            " = ",
+            html("b", {}, field(traced("product"), product)),
+          ),
+        );
+      }),
+    );
+  };
+}
+
+// From the parameter up to the cost, or to the first ∂C/∂a that is a sum over several paths.
+function factorsOf({ passed, back }, network, place) {
+  let { l, j } = place;
+  const factors = [dzOf(passed, place)];
+  const cancels = () => l === network.L && network.cost === "cross_entropy"; // σ′ against ∂C/∂a
+  while (!cancels()) {
+    factors.push(back.da_dz[l][j]);
+    if (l === network.L || network.sizes[l + 1] > 1) return [...factors, back.dC_da[l][j]];
+    factors.push(network.parameter({ l: l + 1, j: 0, k: j }));
+    l += 1;
+    j = 0;
+  }
+  return [...factors, back.dC_dz[l][j]];
+}
