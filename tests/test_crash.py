@@ -13,6 +13,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -432,6 +433,23 @@ def test_a_run_of_somebody_else_is_not_continued(children: Children) -> None:
     assert children.run("train", "--resume", "run", "--set", "training.epochs=4", user=NOBODY) == 1
     assert re.fullmatch(r"Error: run(/.lock)?: Permission denied", error_line())
     assert files_of("run") == before
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else")
+@pytest.mark.usefixtures("everybody_may_read_the_program")
+def test_digits_of_somebody_else_that_may_not_be_read_are_named(children: Children, digits: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:  # unlike `tmp_path`, open to everybody once it is told to be
+        theirs = Path(directory, "theirs")
+        shutil.copytree(digits, theirs)
+        for place in (Path(directory), theirs):
+            place.chmod(0o777)
+        for file in theirs.iterdir():
+            file.chmod(0o600)
+        run = Path(directory, "run")
+        options = ["--set", "data.source=idx", "--data-dir", theirs, "--run-dir", run, "--quiet"]
+        assert children.run("train", "quickstart", *options, user=NOBODY) == 1
+        assert error_line() == f"Error: {theirs}/train-images-idx3-ubyte.gz: cannot be read: Permission denied"
+        assert not run.exists()
 
 
 # Many
