@@ -76,7 +76,6 @@ def _data(report: Report, examples: Examples) -> dict[str, Any]:
     side = math.isqrt(shown.inputs.shape[1])
     pixels = shown.inputs.dtype == np.uint8
     return {
-        "name": report.name,
         "learning_rate": report.learning_rate,
         "rate_of": report.rate_of,
         "parameters": _base64(report.inspection.network.parameters),
