@@ -5,9 +5,12 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-THREADS = {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS", "accelerate": "VECLIB_MAXIMUM_THREADS"}
+import click
+
+if TYPE_CHECKING:
+    from mnist_nn import Config
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -28,6 +31,31 @@ def _processor_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def _blas() -> Any:
+    """The BLAS that NumPy has loaded, where threadpoolctl knows it."""
+    import numpy  # noqa: F401 - loads it
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads() -> int | None:
+    """How many threads the matrix products may use now; None of a BLAS that does not tell."""
+    return max((library["num_threads"] for library in _blas().info()), default=None)
+
+
+def choose_threads(config: "Config") -> None:
+    """For the rest of this command let the matrix products use the threads that the configuration asks for.
+
+    Where it leaves that open, no more than the environment allows (OPENBLAS_NUM_THREADS and the like).
+    """
+    from mnist_nn.threads import threads_for
+
+    blas = _blas()
+    available = max((library["num_threads"] for library in blas.info()), default=1)
+    click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available)))
+
+
 def describe_machine() -> dict[str, Any]:
     """Versions, processor, BLAS and the number of threads it may use."""
     import numpy as np
@@ -36,8 +64,6 @@ def describe_machine() -> dict[str, Any]:
     blas = build.get("Build Dependencies", {}).get("blas", {})
     name = str(blas.get("name", "unknown"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    variables = [variable for key, variable in THREADS.items() if key in name] + ["OMP_NUM_THREADS"]
-    limits = [int(os.environ[variable]) for variable in variables if os.environ.get(variable, "").isdecimal()]
     return {
         "versions": {
             "nn": version("mnist-nn"),
@@ -50,6 +76,6 @@ def describe_machine() -> dict[str, Any]:
             "model": _processor_model(),
             "cores": cores,
             "blas": f"{name} {blas.get('version', '')}".strip(),
-            "threads": limits[0] if limits else cores,
+            "threads": blas_threads() or cores,
         },
     }

@@ -1,7 +1,6 @@
 """CONFIG: a path to a YAML file, or the name of a recipe that is shipped with the program."""
 
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,16 @@ if TYPE_CHECKING:
 
 def recipe_names() -> list[str]:
     """The shipped recipes."""
+    from importlib.resources import files
+
     names = (file.name for file in files("nn_configs").iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
     """The configuration of a recipe or a file, with overrides applied. Raises ConfigError."""
+    from importlib.resources import as_file, files
+
     from mnist_nn.config_file import read_config
     from mnist_nn.errors import ConfigError
 

@@ -1,6 +1,5 @@
 """`nn train`: train a network, or continue an interrupted run."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +57,12 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     from mnist_nn.run_directory import RunDirectory, new_run_path
 
     from .digits import load_training, with_data
-    from .machine import describe_machine
+    from .machine import choose_threads, describe_machine
     from .recipes import read_recipe, recipe_name
     from .runs import RUNS
 
     settings = with_data(read_recipe(config, overrides), None, data_dir)
+    choose_threads(settings)
     training, validation = load_training(settings)
     state = initial_state(settings)
     recipe = recipe_name(config)
@@ -84,7 +84,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
     from mnist_nn.training import is_finished
 
     from .digits import load_training, with_data
-    from .machine import describe_machine, differences
+    from .machine import choose_threads, describe_machine, differences
     from .runs import find_run
 
     run = find_run(resume)
@@ -103,6 +103,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
             )
             _print_results(run, checkpoint.state)
             return
+        choose_threads(config)
         training, validation = load_training(with_data(config, None, data_dir))
         if description.get("data") != describe_data(config, training, validation):
             raise RunError(
@@ -197,6 +198,8 @@ def _follow(
 
 def describe_data(config: "Config", training: "Examples", validation: "Examples") -> dict[str, Any]:
     """The source, how many examples, and a digest that tells whether they are the same ones."""
+    import hashlib
+
     digest = hashlib.sha256()
     for examples in (training, validation):
         digest.update(examples.inputs.data)

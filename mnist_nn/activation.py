@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
+ONE = np.ones((), np.float32)  # as an array, which NumPy takes up a third of a microsecond faster than Python's 1
+
 ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
 
 
@@ -20,27 +22,27 @@ def sigmoid(z: Array, out: Array) -> Array:
 
     Below z ≈ −88 (float32) e^(−z) overflows to infinity and σ to 0, its limit; NumPy calls that an overflow.
     """
-    np.negative(z, out=out)
-    np.exp(out, out=out)
-    np.add(out, 1, out=out)
-    return np.reciprocal(out, out=out)
+    np.negative(z, out)
+    np.exp(out, out)
+    np.add(out, ONE, out)
+    return np.reciprocal(out, out)
 
 
 def sigmoid_prime(a: Array, out: Array) -> Array:
     """σ′(z) = σ(z) (1 − σ(z)) = a (1 − a)."""
-    np.subtract(1, a, out=out)
-    return np.multiply(out, a, out=out)
+    np.subtract(ONE, a, out)
+    return np.multiply(out, a, out)
 
 
 def tanh(z: Array, out: Array) -> Array:
     """σ(z) = tanh z."""
-    return np.tanh(z, out=out)
+    return np.tanh(z, out)
 
 
 def tanh_prime(a: Array, out: Array) -> Array:
     """σ′(z) = 1 − tanh² z = 1 − a²."""
-    np.multiply(a, a, out=out)
-    return np.subtract(1, out, out=out)
+    np.multiply(a, a, out)
+    return np.subtract(ONE, out, out)
 
 
 def relu(z: Array, out: Array) -> Array:
@@ -50,7 +52,7 @@ def relu(z: Array, out: Array) -> Array:
 
 def relu_prime(a: Array, out: Array) -> Array:
     """σ′(z) = 1 where z > 0 (exactly where a > 0), else 0."""
-    return np.greater(a, 0, out=out, casting="unsafe")
+    return np.greater(a, 0, out, casting="unsafe")
 
 
 def identity(z: Array, out: Array) -> Array:

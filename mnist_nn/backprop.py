@@ -6,6 +6,8 @@ For every layer, from the last to the first:
     ∂C/∂w_jk^(l)    = a_k^(l−1) ∂C/∂z_j^(l)             as ∂z_j/∂w_jk = a_k
     ∂C/∂b_j^(l)     = 1 · ∂C/∂z_j^(l)                   as ∂z_j/∂b_j  = 1
     ∂C/∂a_k^(l−1)   = Σ_j w_jk^(l) ∂C/∂z_j^(l)          as ∂z_j/∂a_k  = w_jk, over every path j
+
+The last argument of a NumPy call is where its result goes.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import numpy as np
 
 from .activation import Array
 from .cost import Cost
-from .network import ByLayer, ForwardPass, Network, layer_views
+from .network import ByLayer, ForwardPass, Network, aligned_zeros, layer_views
 
 
 class Gradient:
@@ -24,7 +26,7 @@ class Gradient:
     """
 
     def __init__(self, network: Network) -> None:
-        self.vector: Array = np.zeros_like(network.parameters)
+        self.vector: Array = aligned_zeros(network.parameters.size, network.parameters.dtype)
         self.dC_dw, self.dC_db = layer_views(network.sizes, self.vector)
 
 
@@ -41,25 +43,30 @@ class BackwardPass:
     da_dz: ByLayer
     dC_dz: ByLayer
     gradient: Gradient
+    dz_db: Array  # (m, 1): 1 for every example
+    dC_dC_k: Array  # (): 1/m, the chain's first factor
 
     @classmethod
     def empty(cls, network: Network, m: int, gradient: Gradient | None = None) -> "BackwardPass":
         """Buffers for a batch of m examples, to be handed to `backprop` again and again."""
+        dtype = network.parameters.dtype
 
         def buffers() -> ByLayer:
-            dtype = network.parameters.dtype
             return {l: np.empty((network.sizes[l], m), dtype) for l in network.layers}
 
-        return cls(buffers(), buffers(), buffers(), gradient or Gradient(network))
+        return cls(
+            buffers(), buffers(), buffers(), gradient or Gradient(network), np.ones((m, 1), dtype), np.empty((), dtype)
+        )
 
 
 def backprop(
-    network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None
+    network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
 ) -> BackwardPass:
     """∇C of a batch from its forward pass and the desired outputs y, shape (n_L, m).
 
     C = (1/m) Σ_k C_k, so the chain begins with ∂C/∂C_k = 1/m; every sum over the examples below is then the
-    average ∂C/∂w = (1/m) Σ_k ∂C_k/∂w. With `out` (see `BackwardPass.empty`) nothing is allocated.
+    average ∂C/∂w = (1/m) Σ_k ∂C_k/∂w. With `scale` it is the gradient of scale · C: a constant factor passes through
+    the chain, so that `scale=η` gives the step η ∇C. With `out` (see `BackwardPass.empty`) nothing is allocated.
     """
     L, w, a = network.L, network.w, passed.a
     m = y.shape[1]
@@ -67,19 +74,21 @@ def backprop(
         out = BackwardPass.empty(network, m)
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
     dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db
+    out.dC_dC_k.fill(scale / m)
+    product = np.dot if m == 1 else np.matmul  # as dot clears its result first, and matmul has no BLAS for one column
 
     if cost.dC_dz is None:
         cost.dC_da(a[L], y, dC_da[L])
-        np.multiply(dC_da[L], 1 / m, out=dC_da[L])
+        np.multiply(dC_da[L], out.dC_dC_k, dC_da[L])
     for l in reversed(network.layers):
         network.activation[l].sigma_prime(a[l], da_dz[l])
         if l == L and cost.dC_dz is not None:
             cost.dC_dz(a[L], y, dC_dz[L])
-            np.multiply(dC_dz[L], 1 / m, out=dC_dz[L])
+            np.multiply(dC_dz[L], out.dC_dC_k, dC_dz[L])
         else:
-            np.multiply(da_dz[l], dC_da[l], out=dC_dz[l])
-        np.matmul(dC_dz[l], a[l - 1].T, out=dC_dw[l])
-        np.add.reduce(dC_dz[l], axis=1, keepdims=True, out=dC_db[l])
+            np.multiply(da_dz[l], dC_da[l], dC_dz[l])
+        product(dC_dz[l], a[l - 1].T, dC_dw[l])
+        np.dot(dC_dz[l], out.dz_db, dC_db[l])
         if l > 1:
-            np.matmul(w[l].T, dC_dz[l], out=dC_da[l - 1])
+            np.dot(w[l].T, dC_dz[l], dC_da[l - 1])
     return out

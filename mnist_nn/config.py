@@ -118,6 +118,9 @@ class TrainingConfig(Section):
         Discriminator(_plain_or_mapping),
     ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
     early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="of the matrix products; null: as many as a step of this size repays"
+    )
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
 
 

@@ -23,8 +23,8 @@ def squared_error(a: Array, y: Array) -> Array:
 
 def squared_error_dC_da(a: Array, y: Array, out: Array) -> Array:
     """∂C_k/∂a_j = 2 (a_j − y_j). Returns `out`, shape (n_L, m)."""
-    np.subtract(a, y, out=out)
-    return np.multiply(out, 2, out=out)
+    np.subtract(a, y, out)
+    return np.add(out, out, out)
 
 
 def cross_entropy(z: Array, y: Array) -> Array:
@@ -41,14 +41,14 @@ def cross_entropy(z: Array, y: Array) -> Array:
 def cross_entropy_dC_da(a: Array, y: Array, out: Array) -> Array:
     """∂C_k/∂a_j = (a_j − y_j) / (a_j (1 − a_j)). Returns `out`, shape (n_L, m)."""
     tiny = np.finfo(a.dtype).tiny
-    np.multiply(a, 1 - a, out=out)
+    np.multiply(a, 1 - a, out)
     np.maximum(out, tiny, out=out)
-    return np.divide(a - y, out, out=out)
+    return np.divide(a - y, out, out)
 
 
 def cross_entropy_dC_dz(a: Array, y: Array, out: Array) -> Array:
     """∂C_k/∂z_j = σ′(z_j) ∂C_k/∂a_j = a_j − y_j: the a_j (1 − a_j) of σ′ cancels. Returns `out`, (n_L, m)."""
-    return np.subtract(a, y, out=out)
+    return np.subtract(a, y, out)
 
 
 class Cost(NamedTuple):

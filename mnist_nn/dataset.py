@@ -11,6 +11,8 @@ from .activation import Array
 
 Labels = NDArray[np.intp]
 
+CHUNK = 65_536  # inputs gathered at a time, where several batches have no more
+
 
 def classify(a: Array) -> Labels:
     """The answer that output columns (n_L, m) stand for: the most active neuron, or for one neuron a ≥ ½."""
@@ -67,29 +69,51 @@ class Examples:
             yield self[start : start + size]
 
 
-class Batch:
-    """Buffers for m examples: `x` (n_0, m) and `y` (n_L, m), columns, refilled by `fill`."""
+class Batches:
+    """Buffers through which examples reach the network: gathered as rows, a few batches at a time, used as columns.
+
+    Many small batches cost little more than one large one this way, and the floats stay in the cache.
+    """
 
     def __init__(self, examples: Examples, m: int, dtype: DTypeLike) -> None:
-        self._inputs = np.empty((m, examples.inputs.shape[1]), examples.inputs.dtype)
-        self._targets = np.empty((m, examples.targets.shape[1]), examples.targets.dtype)
-        self._x = np.empty(self._inputs.shape, dtype)
-        self._y = np.empty(self._targets.shape, dtype)
-        self._scale = 1 / 255 if examples.inputs.dtype == np.uint8 else 1.0
-        self.x: Array = self._x.T
-        self.y: Array = self._y.T
+        """For batches of m of these examples."""
+        inputs, targets = examples.inputs.shape[1], examples.targets.shape[1]
+        self._examples, self._m = examples, m
+        self._rows = m * max(1, CHUNK // (m * inputs))
+        self._pixels = np.empty((self._rows, inputs), examples.inputs.dtype)
+        self._bits = np.empty((self._rows, targets), examples.targets.dtype)
+        self._x = np.empty((self._rows, inputs), dtype)
+        self._y = np.empty((self._rows, targets), dtype)
+        self._batches = [
+            (self._x[start : start + m].T, self._y[start : start + m].T) for start in range(0, self._rows, m)
+        ]
 
-    def fill(self, examples: Examples, rows: Labels) -> None:
-        """Gather the m examples at `rows`. (mode="clip" lets `take` write straight into `out`.)"""
-        np.take(examples.inputs, rows, axis=0, out=self._inputs, mode="clip")
-        np.take(examples.targets, rows, axis=0, out=self._targets, mode="clip")
-        np.copyto(self._x, self._inputs)
-        np.multiply(self._x, self._scale, out=self._x)
-        np.copyto(self._y, self._targets)
+    def of(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
+        """The examples at these rows, in this order: x (n_0, m) and y (n_L, m), the last batch perhaps smaller.
+
+        Each is good until the next is asked for.
+        """
+        for start in range(0, len(rows), self._rows):
+            chunk = rows[start : start + self._rows]
+            self._fill(chunk)
+            whole, rest = divmod(len(chunk), self._m)
+            yield from self._batches[:whole]
+            if rest:
+                x, y = self._batches[whole]
+                yield x[:, :rest], y[:, :rest]
+
+    def _fill(self, rows: Labels) -> None:
+        """Gather them. (mode="clip" lets `take` write straight into `out`.)"""
+        n = len(rows)
+        x, y, pixels, bits = self._x[:n], self._y[:n], self._pixels[:n], self._bits[:n]
+        np.take(self._examples.inputs, rows, axis=0, out=pixels, mode="clip")
+        np.take(self._examples.targets, rows, axis=0, out=bits, mode="clip")
+        np.copyto(x, pixels)
+        if pixels.dtype == np.uint8:
+            np.multiply(x, 1 / 255, out=x)
+        np.copyto(y, bits)
 
 
 def columns(examples: Examples, dtype: DTypeLike) -> tuple[Array, Array]:
     """All examples as columns: x (n_0, N) and y (n_L, N). For a few thousand at a time."""
-    batch = Batch(examples, len(examples), dtype)
-    batch.fill(examples, np.arange(len(examples)))
-    return batch.x, batch.y
+    return next(Batches(examples, len(examples), dtype).of(np.arange(len(examples))))

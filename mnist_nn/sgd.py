@@ -6,45 +6,45 @@ import numpy as np
 
 from .activation import Array
 from .backprop import Gradient
-from .network import Network
+from .network import Network, aligned_zeros
 
 
 @dataclass(frozen=True)
 class SGD:
-    """The step rule, in the convention of torch.optim.SGD (Polyak's momentum, coupled L2):
+    """The step rule with Polyak's momentum, in the form of Sutskever et al. (2013) and of Keras:
 
-        g ← ∂C/∂w + l2 · w      (weights only; l2 · w is the gradient of (l2/2) Σ w²)
-        v ← momentum · v + g
-        w ← w − learning_rate · v
+        v ← momentum · v + η ∇C
+        w ← w − v
 
-    Without momentum v is g itself: w ← w − learning_rate · ∂C/∂w, the chapter's step.
+    η, the learning rate, is in η ∇C already: `backprop` takes it into the chain as a constant factor, which saves a
+    pass over all the parameters. Without momentum v is η ∇C itself, the chapter's step. (torch.optim.SGD has
+    v ← momentum · v + ∇C and w ← w − η v: the same while η stays the same.)
     """
 
     momentum: float = 0.0
-    l2: float = 0.0
 
     def new_velocity(self, network: Network) -> Array:
         """A zero v for a network; empty where there is no momentum to remember."""
-        return np.zeros_like(network.parameters) if self.momentum else network.parameters[:0].copy()
+        return aligned_zeros(network.parameters.size if self.momentum else 0, network.parameters.dtype)
 
-    def step(
-        self, network: Network, gradient: Gradient, velocity: Array, learning_rate: float, scratch: Array | None = None
-    ) -> None:
-        """One step in place. `velocity` is updated; `scratch`, as long as the parameters, saves an allocation.
-
-        With l2 the gradient is given its term in place; otherwise it is only read.
-        """
-        if scratch is None:
-            scratch = np.empty_like(network.parameters)
-        if self.l2:
-            for l in network.layers:
-                penalty = scratch[: network.w[l].size].reshape(network.w[l].shape)
-                np.multiply(network.w[l], self.l2, out=penalty)
-                np.add(gradient.dC_dw[l], penalty, out=gradient.dC_dw[l])
+    def step(self, network: Network, eta_gradient: Gradient, velocity: Array) -> None:
+        """One step in place, from η ∇C (see `backprop`'s `scale`), which is only read. `velocity` is updated."""
         if self.momentum:
-            np.multiply(velocity, self.momentum, out=velocity)
-            np.add(velocity, gradient.vector, out=velocity)
+            np.multiply(velocity, self.momentum, velocity)
+            np.add(velocity, eta_gradient.vector, velocity)
         else:
-            velocity = gradient.vector
-        np.multiply(velocity, learning_rate, out=scratch)
-        np.subtract(network.parameters, scratch, out=network.parameters)
+            velocity = eta_gradient.vector
+        np.subtract(network.parameters, velocity, network.parameters)
+
+
+def add_l2(network: Network, gradient: Gradient, l2: float, scratch: Array | None = None) -> None:
+    """Add l2 · w, the gradient of (l2/2) Σ w², to ∂C/∂w in place; biases are left alone.
+
+    `scratch`, as long as the parameters, saves an allocation.
+    """
+    if scratch is None:
+        scratch = np.empty_like(network.parameters)
+    for l in network.layers:
+        penalty = scratch[: network.w[l].size].reshape(network.w[l].shape)
+        np.multiply(network.w[l], l2, penalty)
+        np.add(gradient.dC_dw[l], penalty, gradient.dC_dw[l])

@@ -10,13 +10,14 @@ from . import schedule
 from .backprop import BackwardPass, Gradient, backprop
 from .config import Config, InitialValues, TrainingConfig
 from .cost import COSTS
-from .dataset import Batch, Examples, Labels, columns
+from .dataset import Batches, Examples, Labels, columns
 from .errors import DivergenceError
 from .evaluation import evaluate
 from .initialization import initialize
 from .network import ForwardPass, Network, forward
 from .randomness import stream
-from .sgd import SGD
+from .sgd import SGD, add_l2
+from .threads import flops_per_step
 
 TRAIN_SAMPLE = 10_000  # training images on which an epoch's train figures are measured
 GRADIENT_SAMPLE = 1_000  # and the first of them, for its gradient norms
@@ -121,7 +122,7 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
     Raises DivergenceError after the slice of steps that made a parameter NaN or infinite, or the epoch that made
     a cost so.
     """
-    loop = _Loop(config, state.network, training)
+    loop = Loop(config, state.network, training)
     sample = _fixed_sample(config.seed, training)
     settings = config.training
     if settings.gradient_norms and state.epoch == state.step == 0:
@@ -155,39 +156,36 @@ def is_finished(settings: TrainingConfig, state: TrainingState) -> bool:
     return state.epoch >= settings.epochs or stale
 
 
-class _Loop:
+class Loop:
     """The buffers of the inner loop, made once: one set per batch size, the last batch may be smaller."""
 
     def __init__(self, config: Config, network: Network, training: Examples) -> None:
-        self.network, self.training = network, training
+        self.network = network
         self.cost = COSTS[config.cost]
-        self.sgd = SGD(config.training.momentum, config.training.l2)
+        self.sgd = SGD(config.training.momentum)
+        self.l2 = config.training.l2
         self.batch_size = min(config.training.batch_size, len(training))
         self.steps_per_epoch = -(-len(training) // self.batch_size)
-        flops_per_step = 6 * network.parameters.size * self.batch_size
-        self.steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops_per_step)))
+        flops = flops_per_step(network.sizes, self.batch_size)
+        self.steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops)))
         self.gradient = Gradient(network)
-        self.scratch = np.empty_like(network.parameters)
-        remainder = len(training) % self.batch_size
+        self.scratch = np.empty_like(network.parameters) if self.l2 else None
+        self.batches = Batches(training, self.batch_size, network.parameters.dtype)
         self.buffers = {
-            m: (
-                Batch(training, m, network.parameters.dtype),
-                ForwardPass.empty(network, m),
-                BackwardPass.empty(network, m, self.gradient),
-            )
-            for m in {self.batch_size, remainder} - {0}
+            m: (ForwardPass.empty(network, m), BackwardPass.empty(network, m, self.gradient))
+            for m in {self.batch_size, len(training) % self.batch_size} - {0}
         }
 
     @np.errstate(all="ignore")  # NaN and infinity are looked for after the slice
     def run(self, order: Labels, first: int, last: int, velocity: np.ndarray, learning_rate: float) -> None:
         """Steps first..last−1 of the epoch whose shuffled order is given."""
-        for step in range(first, last):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-            batch, forward_pass, backward_pass = self.buffers[len(rows)]
-            batch.fill(self.training, rows)
-            forward(self.network, batch.x, out=forward_pass)
-            backprop(self.network, self.cost, forward_pass, batch.y, out=backward_pass)
-            self.sgd.step(self.network, self.gradient, velocity, learning_rate, self.scratch)
+        for x, y in self.batches.of(order[first * self.batch_size : last * self.batch_size]):
+            forward_pass, backward_pass = self.buffers[x.shape[1]]
+            forward(self.network, x, out=forward_pass)
+            backprop(self.network, self.cost, forward_pass, y, out=backward_pass, scale=learning_rate)
+            if self.l2:
+                add_l2(self.network, self.gradient, learning_rate * self.l2, self.scratch)
+            self.sgd.step(self.network, self.gradient, velocity)
 
 
 def _fixed_sample(seed: int, training: Examples) -> Examples:

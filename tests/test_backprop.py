@@ -11,8 +11,9 @@ from mnist_nn import COSTS, SGD, Network, backprop, forward
 from mnist_nn.activation import ACTIVATIONS
 from mnist_nn.backprop import BackwardPass
 from mnist_nn.cost import Cost
-from mnist_nn.dataset import Batch, Examples
-from mnist_nn.network import ForwardPass
+from mnist_nn.dataset import Batches, Examples
+from mnist_nn.network import ForwardPass, aligned_zeros
+from mnist_nn.sgd import add_l2
 
 COMBINATIONS = [
     (activation, output, cost)
@@ -153,6 +154,27 @@ def test_parameters_of_another_length_are_refused() -> None:
         Network([3, 2, 1], parameters=np.zeros(10, np.float32))
 
 
+@pytest.mark.parametrize("cost", COSTS.values(), ids=lambda cost: cost.name)
+def test_the_gradient_of_a_multiple_of_the_cost_is_the_multiple_of_the_gradient(
+    cost: Cost, random: np.random.Generator
+) -> None:
+    network = Network([4, 3, 2], dtype=np.float64)
+    network.parameters[:] = random.normal(size=network.parameters.size)
+    x, y = random.random((4, 5)), np.eye(2)[:, [0, 1, 1, 0, 1]]
+    passed = forward(network, x)
+    whole = backprop(network, cost, passed, y).gradient.vector
+    np.testing.assert_allclose(backprop(network, cost, passed, y, scale=0.3).gradient.vector, 0.3 * whole, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 7, 13_002])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parameters_and_gradient_begin_at_a_cache_line(n: int, dtype: type) -> None:
+    vector = aligned_zeros(n, dtype)
+    assert vector.ctypes.data % 64 == 0
+    assert (vector.shape, vector.dtype) == ((n,), dtype)
+    assert not vector.any()
+
+
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random: np.random.Generator) -> None:
@@ -162,17 +184,18 @@ def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random:
     examples = Examples.from_labels(
         random.integers(0, 256, (m, 28, 28), dtype=np.uint8), random.integers(0, 10, m, dtype=np.uint8), 10
     )
-    columns = Batch(examples, m, np.float32)
+    batches = Batches(examples, m, np.float32)
     passed, back = ForwardPass.empty(network, m), BackwardPass.empty(network, m)
-    sgd = SGD(momentum=0.9, l2=1e-4)
+    sgd = SGD(momentum=0.9)
     velocity, scratch = sgd.new_velocity(network), np.empty_like(network.parameters)
     rows = random.permutation(m)
 
     def step() -> None:
-        columns.fill(examples, rows)
-        forward(network, columns.x, out=passed)
-        backprop(network, COSTS[cost], passed, columns.y, out=back)
-        sgd.step(network, back.gradient, velocity, 0.1, scratch)
+        for x, y in batches.of(rows):
+            forward(network, x, out=passed)
+            backprop(network, COSTS[cost], passed, y, out=back, scale=0.1)
+            add_l2(network, back.gradient, 1e-5, scratch)
+            sgd.step(network, back.gradient, velocity)
 
     step()
     tracemalloc.start()

@@ -49,9 +49,9 @@ def test_every_runtime_dependency_is_justified_in_the_readme() -> None:
 
 def test_every_public_name_of_the_library_is_in_the_readme() -> None:
     for name in mnist_nn.__all__:
-        assert re.search(rf"`{name}[`.]|^(from mnist_nn import|    gradient = |cost, sgd).*\b{name}\b", README, re.M), (
-            name
-        )
+        assert re.search(
+            rf"`{name}[`.]|^(from mnist_nn import|    eta_gradient = |cost, sgd).*\b{name}\b", README, re.M
+        ), name
 
 
 def test_the_formula_table_names_functions_that_exist() -> None:

@@ -12,7 +12,7 @@ import pytest
 # Each module of mnist_nn may import those above it in this list.
 ORDER = [
     "errors", "activation", "cost", "network", "backprop", "initialization", "randomness", "dataset", "sgd",
-    "config", "schedule", "config_errors", "config_file", "config_writer", "evaluation", "gradient_check", "inspection", "written_out", "training", "checkpoint", "epoch_table",
+    "config", "schedule", "config_errors", "config_file", "config_writer", "evaluation", "gradient_check", "inspection", "written_out", "threads", "training", "checkpoint", "epoch_table",
     "run_directory",
 ]  # fmt: skip
 
@@ -95,7 +95,18 @@ def test_help_imports_neither_numpy_nor_anything_else_that_is_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "inspect-gradients" in done.stdout
     loaded = {name.split(".")[0] for name in done.stderr.split()}
-    assert not loaded & {"numpy", "pydantic", "ruamel", "requests", "tqdm", "safetensors", "mnist_nn", "data_scripts"}
+    assert not loaded & {
+        "numpy",
+        "hashlib",
+        "importlib.resources",
+        "pydantic",
+        "ruamel",
+        "requests",
+        "tqdm",
+        "safetensors",
+        "mnist_nn",
+        "data_scripts",
+    }
 
 
 def test_the_commands_package_is_not_installed_as_cli() -> None:

@@ -6,6 +6,7 @@ import pytest
 from mnist_nn import SGD, Config, Network
 from mnist_nn.backprop import Gradient
 from mnist_nn.schedule import learning_rate
+from mnist_nn.sgd import add_l2
 
 
 def one_weight(w: float, b: float, dC_dw: float, dC_db: float) -> tuple[Network, Gradient]:
@@ -16,32 +17,27 @@ def one_weight(w: float, b: float, dC_dw: float, dC_db: float) -> tuple[Network,
     return network, gradient
 
 
-def take(sgd: SGD, network: Network, gradient: Gradient, velocity: np.ndarray, eta: float) -> None:
-    sgd.step(network, gradient, velocity, eta, np.empty_like(network.parameters))
-
-
-def test_the_plain_step_is_minus_eta_times_the_gradient_which_stays_as_it_is() -> None:
-    network, gradient = one_weight(1.0, -1.0, 0.5, -0.25)
+def test_the_plain_step_takes_the_scaled_gradient_off_and_leaves_it_as_it_is() -> None:
+    network, gradient = one_weight(1.0, -1.0, 0.05, -0.025)
     sgd = SGD()
-    take(sgd, network, gradient, sgd.new_velocity(network), 0.1)
+    sgd.step(network, gradient, sgd.new_velocity(network))
     np.testing.assert_allclose(network.parameters, [1.0 - 0.05, -1.0 + 0.025], rtol=1e-15)
-    np.testing.assert_array_equal(gradient.vector, [0.5, -0.25])
+    np.testing.assert_array_equal(gradient.vector, [0.05, -0.025])
 
 
 def test_momentum_adds_a_share_of_the_step_before() -> None:
-    network, gradient = one_weight(1.0, 0.0, 1.0, 0.0)
+    network, gradient = one_weight(1.0, 0.0, 0.1, 0.0)
     sgd = SGD(momentum=0.5)
     velocity = sgd.new_velocity(network)
-    take(sgd, network, gradient, velocity, 0.1)  # v = 1
-    take(sgd, network, gradient, velocity, 0.1)  # v = 1.5
+    sgd.step(network, gradient, velocity)  # v = 0.1
+    sgd.step(network, gradient, velocity)  # v = 0.15
     assert network.w[1][0, 0] == pytest.approx(1 - 0.1 - 0.15, rel=1e-15)
 
 
 def test_l2_pulls_weights_towards_zero_and_leaves_biases_alone() -> None:
-    network, gradient = one_weight(2.0, 3.0, 0.0, 0.0)
-    sgd = SGD(l2=0.1)
-    take(sgd, network, gradient, sgd.new_velocity(network), 0.5)
-    np.testing.assert_allclose(network.parameters, [2.0 - 0.5 * 0.1 * 2.0, 3.0], rtol=1e-15)
+    network, gradient = one_weight(2.0, 3.0, 0.5, -0.5)
+    add_l2(network, gradient, 0.1)
+    np.testing.assert_allclose(gradient.vector, [0.5 + 0.1 * 2.0, -0.5], rtol=1e-15)
 
 
 def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator) -> None:
@@ -50,17 +46,20 @@ def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator)
     network.parameters[:] = random.normal(size=network.parameters.size)
     w = torch.from_numpy(network.w[1].copy()).requires_grad_()
     b = torch.from_numpy(network.b[1].copy()).requires_grad_()
+    eta, l2 = 0.3, 0.01
     theirs = torch.optim.SGD(
-        [{"params": [w], "weight_decay": 0.01}, {"params": [b], "weight_decay": 0.0}], lr=0.3, momentum=0.9
+        [{"params": [w], "weight_decay": l2}, {"params": [b], "weight_decay": 0.0}], lr=eta, momentum=0.9
     )
-    ours = SGD(momentum=0.9, l2=0.01)
+    ours = SGD(momentum=0.9)
     velocity = ours.new_velocity(network)
     for _ in range(3):
         gradient = Gradient(network)
         gradient.vector[:] = random.normal(size=gradient.vector.size)
         w.grad, b.grad = (torch.from_numpy(g[1].copy()) for g in (gradient.dC_dw, gradient.dC_db))
         theirs.step()
-        take(ours, network, gradient, velocity, 0.3)
+        gradient.vector *= eta
+        add_l2(network, gradient, eta * l2)
+        ours.step(network, gradient, velocity)
     np.testing.assert_allclose(network.w[1], w.detach().numpy(), rtol=1e-14)
     np.testing.assert_allclose(network.b[1], b.detach().numpy(), rtol=1e-14)
 

@@ -1,6 +1,7 @@
 """The training loop: it learns, it is repeatable to the bit, it can be cut anywhere, it stops when it diverges."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from data_scripts.idx import read_split
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
+from mnist_nn.dataset import Batches
 from mnist_nn.errors import DivergenceError
 from mnist_nn.randomness import stream
 from mnist_nn.training import GradientNorms, Progress, TrainingState
@@ -159,16 +161,14 @@ def test_every_example_is_used_once_in_an_epoch_the_last_batch_being_smaller(
     examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    from mnist_nn.dataset import Batch
+    of = Batches.of
 
-    fill = Batch.fill
-
-    def spy(self: Batch, source: Examples, rows: np.ndarray) -> None:
-        if source is training:
+    def spy(self: Batches, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if not np.array_equal(rows, np.arange(len(rows))):  # the evaluation reads them in order
             seen.extend(rows.tolist())
-        fill(self, source, rows)
+        return of(self, rows)
 
-    monkeypatch.setattr(Batch, "fill", spy)
+    monkeypatch.setattr(Batches, "of", spy)
     training, validation = examples.split(50)
     config = settings(epochs=1)
     list(train(config, initial_state(config), training, validation))
@@ -291,8 +291,8 @@ def test_training_is_what_ten_plain_lines_of_numpy_do(network: dict[str, str], c
                      delta2 @ a1.T / n + l2 * w2, delta2.mean(axis=1, keepdims=True))  # fmt: skip
             for part, v, step in zip((w1, b1, w2, b2), velocity, steps, strict=True):
                 v *= momentum
-                v += step
-                part -= rate * v
+                v += rate * step
+                part -= v
         assert result.epoch == epoch + 1
         assert result.step == (epoch + 1) * -(-len(training) // m)
         assert result.learning_rate == pytest.approx(rate)

@@ -1,0 +1,163 @@
+"""Hold `nn` against its peers: `python tests/benchmarks/compare.py` (with the extra `bench` installed).
+
+Each trainer of a cell runs in a process of its own; they take turns, so that what slows the machine slows all of them,
+and a ratio is the median of the ratios within a turn. With --write the results go to RESULTS.md and growth.png.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+import growth
+import operations
+import to_accuracy
+from nn_cli.machine import describe_machine
+from work import GRID, Cell
+from worker import TRAINERS
+
+HERE = Path(__file__).parent
+REST = 0.3  # seconds between two turns: the threads of some trainers spin for a while when they have nothing to do
+PEERS = {"jax": "jax", "torch": "torch", "sklearn": "scikit-learn"}
+NAMES = {"jax": "JAX, jit + scan", "torch": "PyTorch, eager", "sklearn": "scikit-learn"}
+
+
+def installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+@contextmanager
+def worker(name: str, cell: Cell, threads: int) -> Iterator[subprocess.Popen[str]]:
+    """A trainer that has warmed up and waits."""
+    command = [sys.executable, str(HERE / "worker.py"), name, json.dumps(asdict(cell)), str(threads)]
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | limits,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            raise click.ClickException(f"{name} did not start: {process.communicate()[1]}")
+        try:
+            yield process
+        finally:
+            process.stdin.close()
+
+
+def once(process: subprocess.Popen[str]) -> float:
+    """Seconds of one run."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
+
+
+def measure(cell: Cell, threads: int, rounds: int, names: list[str]) -> dict[str, list[float]]:
+    """Seconds of each trainer, one figure for each turn."""
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(worker(name, cell, threads)) for name in names}
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(rounds):
+            for name, process in workers.items():
+                time.sleep(REST)
+                seconds[name].append(once(process))
+    return seconds
+
+
+def ratio(over: list[float], under: list[float]) -> float:
+    """The median of the ratios within a turn."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
+
+
+def row(cell: Cell, threads: int, seconds: dict[str, list[float]]) -> str:
+    """A line of the table: microseconds per step, and how many times as long as `nn` each peer takes."""
+    median = {name: statistics.median(times) / cell.steps * 1e6 for name, times in seconds.items()}
+    peers = [name for name in PEERS if name in seconds]
+    fastest = min((ratio(seconds[name], seconds["nn"]) for name in peers), default=float("nan"))
+    columns = [
+        f"{cell}",
+        f"{threads}",
+        f"{median['floor']:,.1f}",
+        f"{median['nn']:,.1f}",
+        *(f"{median[name]:,.1f} ({ratio(seconds[name], seconds['nn']):.2f}×)" for name in peers),
+        f"**{fastest:.2f}×**",
+        f"{ratio(seconds['nn'], seconds['floor']):.2f}×",
+    ]
+    return "| " + " | ".join(columns) + " |"
+
+
+def grid(cells: list[Cell], rounds: int, peers: list[str], threads: list[int]) -> Iterator[str]:
+    """The table, line by line."""
+    titles = ["network", "threads", "floor", "nn", *(NAMES[name] for name in peers), "fastest peer / nn", "nn / floor"]
+    yield "| " + " | ".join(titles) + " |"
+    yield "|---" * len(titles) + "|"
+    for cell in cells:
+        for count in threads:
+            yield row(cell, count, measure(cell, count, rounds, ["floor", "nn", *peers]))
+
+
+def machine() -> str:
+    """What it was measured on."""
+    there = describe_machine()
+    versions = ", ".join(
+        f"{package} {version(package)}" for package in ["numpy", *PEERS.values()] if installed(package)
+    )
+    return (
+        f"{there['machine']['model']}, {there['machine']['cores']} cores (a virtual machine, shared with others); "
+        f"Python {platform.python_version()}, {versions}; {there['machine']['blas']}; {time.strftime('%Y-%m-%d')}."
+    )
+
+
+@click.command()
+@click.option("--rounds", default=7, show_default=True, type=click.IntRange(1), help="Turns that each trainer takes.")
+@click.option("--cell", type=click.IntRange(0, len(GRID) - 1), multiple=True, help="Only this row of the grid.")
+@click.option(
+    "--part", type=click.Choice(["grid", "operations", "growth", "accuracy"]), multiple=True, help="Only this."
+)
+@click.option("--data-dir", type=click.Path(), help="MNIST's four files, for the time to accuracy; without it skipped.")
+@click.option("--write", is_flag=True, help="Write RESULTS.md and growth.png as well (of all parts).")
+def main(rounds: int, cell: tuple[int, ...], part: tuple[str, ...], data_dir: str | None, write: bool) -> None:
+    """Time `nn` and its peers side by side: about 15 minutes on two cores for everything."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    peers = [name for name in TRAINERS if name in PEERS and installed(PEERS[name])]
+    told: list[str] = []
+
+    def tell(lines: Iterator[str]) -> None:
+        for line in lines:
+            told.append(line)
+            click.echo(line)
+
+    if not part or "grid" in part:
+        tell(iter([(HERE / "grid.md").read_text().format(rounds=rounds)]))
+        tell(grid([GRID[i] for i in cell] or GRID, rounds, peers, [1, 2] if cores > 1 else [1]))
+    if not part or "operations" in part:
+        tell(operations.table(GRID[:2]))
+    if not part or "growth" in part:
+        tell(growth.table(HERE / "growth.png" if write else None))
+    if data_dir is not None and (not part or "accuracy" in part):
+        tell(to_accuracy.table(Path(data_dir), "torch" in peers))
+    if write:
+        heading = f"# Measured\n\n{machine()}\n\n"
+        (HERE / "RESULTS.md").write_text(heading + "\n".join(told) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Where the time of a step goes: each of its operations alone, on the arrays of a real step."""
+
+import timeit
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from work import LEARNING_RATE, Cell, digits, nn
+
+from mnist_nn import COSTS, SGD, Examples, Network, backprop, forward
+from mnist_nn.backprop import BackwardPass
+from mnist_nn.dataset import Batches
+from mnist_nn.network import ForwardPass
+
+
+def microseconds(function: Callable[[], object], number: int = 1000) -> float:
+    """The least of several, per call."""
+    return min(timeit.repeat(function, number=number, repeat=15)) / number * 1e6
+
+
+def of_a_step(cell: Cell) -> dict[str, float]:
+    """Microseconds by operation, for a network with one hidden layer."""
+    images, labels = digits()
+    examples = Examples.from_labels(images, labels, cell.sizes[-1])
+    network = Network(cell.sizes)
+    network.parameters[:] = np.random.default_rng(0).normal(0, 0.1, network.parameters.size)
+    batches = Batches(examples, cell.m, np.float32)
+    rows = np.random.default_rng(1).permutation(len(images))[: 100 * cell.m]
+    passed, back = ForwardPass.empty(network, cell.m), BackwardPass.empty(network, cell.m)
+    sgd, cost = SGD(), COSTS["squared_error"]
+    velocity = sgd.new_velocity(network)
+    x, y = next(batches.of(rows))
+    forward(network, x, out=passed)
+    backprop(network, cost, passed, y, out=back, scale=LEARNING_RATE)
+    w, b, z, a, sigma = network.w, network.b, passed.z, passed.a, network.activation
+    gradient = back.gradient
+
+    def all_of(*functions: Callable[[int], object], layers: tuple[int, ...] = (1, 2)) -> Callable[[], None]:
+        def run() -> None:
+            for l in layers:
+                for function in functions:
+                    function(l)
+
+        return run
+
+    shuffle = microseconds(lambda: np.random.default_rng(1).permutation(len(images)), 1) * cell.m / len(images)
+    parts = {
+        "shuffle, one share of the epoch's": shuffle,
+        "gather the pixels, to floats, /255": microseconds(lambda: [None for _ in batches.of(rows)], 20) / 100,
+        "w a": microseconds(all_of(lambda l: np.dot(w[l], a[l - 1], z[l]))),
+        "+ b": microseconds(all_of(lambda l: np.add(z[l], b[l], z[l]))),
+        "σ": microseconds(all_of(lambda l: sigma[l].sigma(z[l], a[l]))),
+        "∂C/∂a of the output, and 1/m": microseconds(
+            lambda: (cost.dC_da(a[2], y, back.dC_da[2]), np.multiply(back.dC_da[2], back.dC_dC_k, back.dC_da[2]))
+        ),
+        "σ′": microseconds(all_of(lambda l: sigma[l].sigma_prime(a[l], back.da_dz[l]))),
+        "∂a/∂z · ∂C/∂a": microseconds(all_of(lambda l: np.multiply(back.da_dz[l], back.dC_da[l], back.dC_dz[l]))),
+        "∂C/∂w": microseconds(all_of(lambda l: np.matmul(back.dC_dz[l], a[l - 1].T, gradient.dC_dw[l]))),
+        "∂C/∂b": microseconds(all_of(lambda l: np.dot(back.dC_dz[l], back.dz_db, gradient.dC_db[l]))),
+        "∂C/∂a of the hidden layer": microseconds(lambda: np.dot(w[2].T, back.dC_dz[2], back.dC_da[1])),
+    }
+    parts["the step, w − η ∇C"] = microseconds(lambda: sgd.step(network, gradient, velocity))
+    return parts
+
+
+def table(cells: list[Cell]) -> Iterator[str]:
+    """Markdown, line by line."""
+    with threadpool_limits(1), np.errstate(all="ignore"):
+        columns = [of_a_step(cell) for cell in cells]
+        steps = []
+        for cell in cells:
+            run = nn(cell, *digits())
+            steps.append(microseconds(lambda run=run, cell=cell: run(cell.steps), 1) / cell.steps)
+    products = ("w a", "∂C/∂w", "∂C/∂a of the hidden layer")
+    yield "\n## Where the time goes\n"
+    yield "Microseconds of each operation of a step, one thread, each alone in a loop (so with its arrays in the cache); the"
+    yield "least of 15. Bold: the matrix products, which are the floor.\n"
+    yield "| operation | " + " | ".join(map(str, cells)) + " |"
+    yield "|---" * (len(cells) + 1) + "|"
+    for name in columns[0]:
+        mark = "**" if name in products else ""
+        yield f"| {mark}{name}{mark} | " + " | ".join(f"{column[name]:.2f}" for column in columns) + " |"
+    sums = [sum(column.values()) for column in columns]
+    yield "| sum | " + " | ".join(f"{total:.1f}" for total in sums) + " |"
+    yield "| a whole step, as trained | " + " | ".join(f"{step:.1f}" for step in steps) + " |"
+    yield (
+        "| of it neither products, data nor step: all that a compiled helper could take away | "
+        + " | ".join(
+            f"{step - sum(column[p] for p in (*products, 'gather the pixels, to floats, /255', 'the step, w − η ∇C')):.1f}"
+            for step, column in zip(steps, columns, strict=True)
+        )
+        + " |"
+    )

@@ -1,0 +1,88 @@
+"""The work that is compared: the cells of the grid, the digits, the floor and `nn` itself, each as a function of steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnist_nn import Config, Examples, initial_state
+from mnist_nn.training import Loop
+
+LEARNING_RATE = 0.3
+Run = Callable[[int], object]  # does so many steps
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network, a batch size, and how many steps are timed at once."""
+
+    sizes: tuple[int, ...]
+    m: int
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{'-'.join(map(str, self.sizes))}, batch {self.m}"
+
+
+GRID = [
+    Cell((784, 30, 10), 10, 3000),
+    Cell((784, 100, 10), 10, 2000),
+    Cell((784, 100, 10), 100, 400),
+    Cell((784, 800, 10), 128, 60),
+    Cell((784, 16, 16, 10), 32, 1500),
+    Cell((784, 2500, 2000, 1500, 1000, 500, 10), 128, 3),
+]
+
+
+def digits(n: int = 60_000) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, 28, 28) uint8, four fifths of the pixels black as in MNIST, and labels (n,). Only their size matters."""
+    random = np.random.default_rng(0)
+    images = random.integers(1, 256, (n, 28, 28), dtype=np.uint8)
+    images[random.random(images.shape) < 0.8] = 0
+    return images, random.integers(0, 10, n, dtype=np.uint8)
+
+
+def config(cell: Cell) -> Config:
+    training = {"batch_size": cell.m, "learning_rate": LEARNING_RATE}
+    return Config.model_validate({"network": {"sizes": list(cell.sizes)}, "training": training})
+
+
+def nn(cell: Cell, images: np.ndarray, labels: np.ndarray) -> Run:
+    """The inner loop of `nn train`: shuffle, gather, forward, backprop, step."""
+    settings = config(cell)
+    state = initial_state(settings)
+    loop = Loop(settings, state.network, Examples.from_labels(images, labels, cell.sizes[-1]))
+    random = np.random.default_rng(1)
+
+    def run(steps: int) -> None:
+        loop.run(random.permutation(len(images)), 0, steps, state.velocity, LEARNING_RATE)
+
+    return run
+
+
+def floor(cell: Cell) -> Run:
+    """The matrix products of a step and nothing else, by the same calls, into buffers that are there."""
+    random = np.random.default_rng(2)
+
+    def matrix(*shape: int) -> np.ndarray:
+        return random.normal(0, 0.1, shape).astype(np.float32)
+
+    sizes, m = cell.sizes, cell.m
+    layers = range(1, len(sizes))
+    w = {l: matrix(sizes[l], sizes[l - 1]) for l in layers}
+    a = {0: matrix(m, sizes[0]).T} | {l: matrix(sizes[l], m) for l in layers}
+    z, dC_dz, dC_da = ({l: matrix(sizes[l], m) for l in layers} for _ in range(3))
+    dC_dw = {l: np.empty_like(w[l]) for l in layers}
+    product = np.dot if m == 1 else np.matmul
+    w_T, a_T = {l: w[l].T for l in w}, {l: a[l].T for l in a}
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            for l in layers:
+                np.dot(w[l], a[l - 1], z[l])
+            for l in reversed(layers):
+                product(dC_dz[l], a_T[l - 1], dC_dw[l])
+                if l > 1:
+                    np.dot(w_T[l], dC_dz[l], dC_da[l - 1])
+
+    return run

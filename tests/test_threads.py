@@ -1,0 +1,64 @@
+"""As many threads as the matrix products of a step repay, or as many as are asked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+from mnist_nn import Config
+from mnist_nn.threads import threads_for
+
+
+def config(sizes: list[int], batch_size: int, threads: int | None = None) -> Config:
+    return Config.model_validate(
+        {"network": {"sizes": sizes}, "training": {"batch_size": batch_size, "threads": threads}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size", "available", "expected"),
+    [
+        ([784, 30, 10], 10, 2, 1),
+        ([784, 100, 10], 10, 64, 1),
+        ([784, 100, 10], 64, 2, 1),
+        ([784, 100, 10], 100, 2, 2),
+        ([784, 800, 10], 128, 2, 2),
+        ([784, 800, 10], 128, 1, 1),
+        ([784, 800, 10], 128, 64, 24),
+        ([784, 2500, 2000, 1500, 1000, 500, 10], 128, 64, 64),
+    ],
+)
+def test_small_steps_take_one_thread_and_large_ones_all_that_are_there(
+    sizes: list[int], batch_size: int, available: int, expected: int
+) -> None:
+    assert threads_for(config(sizes, batch_size), available) == expected
+
+
+def test_a_number_that_is_asked_for_is_taken() -> None:
+    assert threads_for(config([784, 30, 10], 10, threads=3), available=2) == 3
+
+
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_a_run_records_the_threads_it_used(nn: Command, tmp_path: Path, threads: int | None) -> None:
+    run = tmp_path / "run"
+    overrides = [] if threads is None else ["--set", f"training.threads={threads}"]
+    nn("train", "chain", "--set", "training.epochs=1", *overrides, "--run-dir", str(run))
+    assert json.loads((run / "run.json").read_text())["machine"]["threads"] == (threads or 1)
+
+
+def test_the_command_leaves_the_threads_of_its_process_as_they_were(nn: Command, tmp_path: Path) -> None:
+    from threadpoolctl import threadpool_info
+
+    before = [library["num_threads"] for library in threadpool_info()]
+    nn(
+        "train",
+        "chain",
+        "--set",
+        "training.epochs=1",
+        "--set",
+        "training.threads=1",
+        "--run-dir",
+        str(tmp_path / "run"),
+    )
+    assert [library["num_threads"] for library in threadpool_info()] == before
