@@ -63,6 +63,8 @@ def plot(measured: dict[str, list[tuple[float, float]]], picture: Path) -> None:
         panel.loglog(AXES[axis], [ours for ours, _ in points], "o-", color="#1f77b4", label="nn")
         panel.loglog(AXES[axis], [theirs for _, theirs in points], "s--", color="#888888", label="its products alone")
         panel.set_xlabel(axis)
+        panel.set_xticks(AXES[axis], [f"{value / 1000:g}k" if value >= 2_000 else f"{value}" for value in AXES[axis]])
+        panel.minorticks_off()
         panel.grid(alpha=0.3, which="both")
     panels[0].set_ylabel("seconds per epoch")
     panels[0].legend(frameon=False)

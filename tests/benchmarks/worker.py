@@ -117,8 +117,8 @@ TRAINERS = {"nn": of_nn, "floor": of_floor, "jax": of_jax, "torch": of_torch, "s
 
 def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[3])
-    if hasattr(os, "sched_setaffinity"):  # the one limit that every trainer keeps
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    if hasattr(os, "sched_setaffinity"):  # the one limit that every trainer keeps; the first core has the interrupts
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     cell = Cell(**json.loads(sys.argv[2]))
     with np.errstate(all="ignore"):
         run = TRAINERS[name](cell, threads)

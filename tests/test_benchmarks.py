@@ -1,0 +1,26 @@
+"""The trainers that the benchmark compares start and answer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "benchmarks"
+
+
+@pytest.mark.parametrize("name", ["nn", "floor"])
+def test_a_trainer_answers_every_line_with_its_seconds(name: str) -> None:
+    cell = json.dumps({"sizes": [784, 5, 10], "m": 4, "steps": 3})
+    done = subprocess.run(
+        [sys.executable, str(HERE / "worker.py"), name, cell, "1"],
+        input="\n\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ready, *seconds = done.stdout.split()
+    assert ready == "ready"
+    assert len(seconds) == 2
+    assert all(0 < float(s) < 60 for s in seconds)
