@@ -84,7 +84,8 @@ class NetworkConfig(Section):
         Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
         Discriminator(_plain_or_mapping),
     ] = Field(
-        "lecun_normal", description="standard_normal, lecun_normal, glorot_uniform, he_normal, or w and b by layer"
+        "lecun_normal",
+        description="standard_normal, lecun_normal, glorot_uniform, he_normal, centred, or w and b by layer",
     )
 
     @model_validator(mode="after")
@@ -124,12 +125,35 @@ class TrainingConfig(Section):
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
 
 
+class ElasticConfig(Section):
+    """Smooth random displacements (Simard et al. 2003)."""
+
+    sigma: Finite = Field(5.0, ge=1, le=1000, description="pixels over which neighbours move together")
+    alpha: Finite = Field(0.0, ge=0, le=10_000, description="strength; pixels move by about alpha / (6 sigma)")
+
+
+class AugmentationConfig(Section):
+    """Distortions of the training images, drawn anew for every image in every epoch; 0: none of that kind."""
+
+    elastic: ElasticConfig = ElasticConfig()
+    rotation: Finite = Field(0.0, ge=0, le=180, description="by up to so many degrees, either way")
+    scaling: Finite = Field(0.0, ge=0, lt=1, description="width and height, each by a factor of 1 ± up to this")
+    shear: Finite = Field(0.0, ge=0, le=10, description="slant: up to so many pixels sideways per pixel down")
+    shift: Finite = Field(0.0, ge=0, le=1000, description="up to so many pixels along each axis")
+
+    @property
+    def distorts(self) -> bool:
+        """Whether there is anything to do."""
+        return any((self.elastic.alpha, self.rotation, self.scaling, self.shear, self.shift))
+
+
 class Config(Section):
     """One training run, complete."""
 
     seed: int = Field(0, ge=0, lt=2**63)
     dtype: Literal["float32", "float64"] = "float32"
     data: DataConfig = DataConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     network: NetworkConfig = NetworkConfig()
     cost: CostName = Field("squared_error", description="squared_error, Σ (a − y)², or cross_entropy")
     training: TrainingConfig = TrainingConfig()

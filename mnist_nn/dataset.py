@@ -76,9 +76,9 @@ class Batches:
     """
 
     def __init__(self, examples: Examples, m: int, dtype: DTypeLike) -> None:
-        """For batches of m of these examples."""
+        """For batches of m of these examples; `examples` may be set to others of the same shape."""
         inputs, targets = examples.inputs.shape[1], examples.targets.shape[1]
-        self._examples, self._m = examples, m
+        self.examples, self._m = examples, m
         self._rows = m * max(1, CHUNK // (m * inputs))
         self._pixels = np.empty((self._rows, inputs), examples.inputs.dtype)
         self._bits = np.empty((self._rows, targets), examples.targets.dtype)
@@ -106,8 +106,8 @@ class Batches:
         """Gather them. (mode="clip" lets `take` write straight into `out`.)"""
         n = len(rows)
         x, y, pixels, bits = self._x[:n], self._y[:n], self._pixels[:n], self._bits[:n]
-        np.take(self._examples.inputs, rows, axis=0, out=pixels, mode="clip")
-        np.take(self._examples.targets, rows, axis=0, out=bits, mode="clip")
+        np.take(self.examples.inputs, rows, axis=0, out=pixels, mode="clip")
+        np.take(self.examples.targets, rows, axis=0, out=bits, mode="clip")
         np.copyto(x, pixels)
         if pixels.dtype == np.uint8:
             np.multiply(x, 1 / 255, out=x)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["initialization", "shuffle", "sample", "check"]
+Purpose = Literal["initialization", "shuffle", "sample", "check", "augmentation"]
 
 
 def stream(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from .cost import COSTS
 from .dataset import Batches, Examples, Labels, columns
 from .errors import DivergenceError
 from .evaluation import evaluate
+from .fresh_examples import fresh_examples
 from .initialization import initialize
 from .network import ForwardPass, Network, forward
 from .randomness import stream
@@ -127,26 +129,29 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
     settings = config.training
     if settings.gradient_norms and state.epoch == state.step == 0:
         yield Progress(0, 0, loop.steps_per_epoch, gradient_norms=_gradient_norms(config, state, sample))
-    while not is_finished(settings, state):
-        learning_rate = schedule.learning_rate(state.epoch, settings)
-        order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
-        while state.step < loop.steps_per_epoch:
+    with closing(fresh_examples(config, training, state.epoch)) as fresh:
+        while not is_finished(settings, state):
+            learning_rate = schedule.learning_rate(state.epoch, settings)
             started = time.perf_counter()
-            last = min(state.step + loop.steps_per_slice, loop.steps_per_epoch)
-            loop.run(order, state.step, last, state.velocity, learning_rate)
-            state.step = last
-            state.seconds += time.perf_counter() - started
-            if not _finite(state.network.parameters.min(), state.network.parameters.max()):
-                raise _divergence(state, learning_rate, "a parameter")
-            if last < loop.steps_per_epoch:
-                yield Progress(state.epoch, state.step, loop.steps_per_epoch)
-        result = _measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation)
-        is_best = state.best is None or result.quality > state.best.quality
-        if is_best:
-            state.best = result
-        state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
-        norms = _gradient_norms(config, state, sample) if settings.gradient_norms else None
-        yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best, norms)
+            order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
+            loop.batches.examples = next(fresh)
+            while state.step < loop.steps_per_epoch:
+                last = min(state.step + loop.steps_per_slice, loop.steps_per_epoch)
+                loop.run(order, state.step, last, state.velocity, learning_rate)
+                state.step = last
+                state.seconds += time.perf_counter() - started
+                if not _finite(state.network.parameters.min(), state.network.parameters.max()):
+                    raise _divergence(state, learning_rate, "a parameter")
+                if last < loop.steps_per_epoch:
+                    yield Progress(state.epoch, state.step, loop.steps_per_epoch)
+                started = time.perf_counter()
+            result = _measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation)
+            is_best = state.best is None or result.quality > state.best.quality
+            if is_best:
+                state.best = result
+            state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+            norms = _gradient_norms(config, state, sample) if settings.gradient_norms else None
+            yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best, norms)
 
 
 def is_finished(settings: TrainingConfig, state: TrainingState) -> bool:
