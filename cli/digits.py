@@ -110,6 +110,12 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
                 f"network.sizes: ends with {n_L}, but the {split} labels go up to {labels.max()}; "
                 f"it needs at least {int(labels.max()) + 1} outputs"
             )
+        height, width = images.shape[1:]
+        if config.augmentation.distorts and height != width:
+            raise ConfigError(
+                f"augmentation: distorts square images, and the {split} images are {height} × {width} pixels; "
+                "leave it out"
+            )
         examples = Examples.from_labels(images, labels, n_L)
     if examples.inputs.shape[1] != n_0:
         raise ConfigError(

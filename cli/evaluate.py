@@ -1,10 +1,12 @@
 """`nn evaluate`: accuracy, cost, per-digit precision and recall, confusion matrix."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .output_files import FILE
 from .text import counted, printable
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ SOURCES = ("mnist", "idx", "synthetic")
 @click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
 @click.option("--data-source", type=click.Choice(SOURCES), help="Use other data than the run's: this source.")
 @click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
+@click.option("--misread", metavar="FILE.png", type=FILE, help="Draw the digits that it takes for others.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     run: str | None,
@@ -30,6 +33,7 @@ def evaluate(
     checkpoint: Literal["best", "last"] | None,
     data_source: str | None,
     data_dir: str | None,
+    misread: Path | None,
     as_json: bool,
 ) -> None:
     """Measure how good a network is. RUN is a run directory or a checkpoint file; default: the newest run.
@@ -39,18 +43,25 @@ def evaluate(
     \b
     nn evaluate
     nn evaluate runs/quickstart-… --data-source mnist     on digits it has never seen
+    nn evaluate --misread misread.png                     and see its mistakes
     """
     from mnist_nn import COSTS, load_checkpoint
     from mnist_nn import evaluate as measure
 
     from .digits import load_split, with_data
+    from .misread import check_misread, draw_misread
     from .runs import find_checkpoint
 
     path = find_checkpoint(run, checkpoint)
     loaded = load_checkpoint(path)
     config = with_data(loaded.config, data_source, data_dir)
     split = split or ("train" if config.data.source == "inline" else "test")
-    result = measure(loaded.network, COSTS[config.cost], load_split(config, split))
+    if misread is not None:
+        check_misread(misread, config)
+    examples = load_split(config, split)
+    result = measure(loaded.network, COSTS[config.cost], examples)
+    if misread is not None:
+        draw_misread(misread, loaded.network, examples)
     if as_json:
         import json
 

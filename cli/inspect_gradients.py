@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from .output_files import FILE
 from .text import counted, note
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .inspected import Place
 
 CHECKED_PER_LAYER = 100  # weights, and as many biases, unless all are asked for
-FILE = click.Path(path_type=Path)
 WRITTEN_OUT = 30  # parameters at most, for the whole ∇C to be written out
 
 

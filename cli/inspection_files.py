@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .output_files import refuse_directory, write_file
 from .text import printable
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
     from .gradient_page import is_page
 
     for option, path in (("--save", save), ("--html", html)):
-        if path is not None and (path.is_dir() or not path.name):
-            raise click.UsageError(f"{option} {path}: is a directory; name a file")
+        if path is not None:
+            refuse_directory(option, path)
     if save is not None and save.exists():
         raise click.UsageError(f"--save {save}: exists already, and is not written over; choose another name")
     if html is None:
@@ -49,22 +50,12 @@ def write_files(save: Path | None, html: Path | None, report: "Report", examples
         from mnist_nn.checkpoint import named_tensors
 
         gradient = report.inspection.gradient
-        _write("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
+        write_file("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
         said.append(f"gradient written to {printable(str(save))}")
     if html is not None:
         from .gradient_page import page
 
         content = page(report, examples)
-        _write("--html", html, content)
+        write_file("--html", html, content)
         said.append(f"page written to {printable(str(html))} ({len(content) / 1e6:.1f} MB); open it in a browser")
     return said
-
-
-def _write(option: str, path: Path, content: bytes) -> None:
-    from data_scripts.files import write_atomically
-
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        reason = error.strerror or error
-        raise click.ClickException(f"{option} {path}: cannot be written: {reason}; choose another place") from None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .output_files import FILE
 from .runs import pasteable
 from .text import counted, note, printable
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Continue an interrupted run, to the same bits; a finished one with --set training.epochs=N.",
 )
+@click.option(
+    "--preview-augmentation",
+    "preview",
+    metavar="FILE.png",
+    type=FILE,
+    help="Do not train: draw the distorted digits that the first epochs would see.",
+)
 @click.option("--quiet", is_flag=True, help="No progress: only the results.")
 def train(
     config: str | None,
@@ -32,6 +40,7 @@ def train(
     run_dir: str | None,
     data_dir: str | None,
     resume: str | None,
+    preview: Path | None,
     quiet: bool,
 ) -> None:
     """Train a network as CONFIG says: a recipe's name (see the README) or a YAML file. Default: mnist.
@@ -43,11 +52,18 @@ def train(
     nn train quickstart
     nn train mnist --set training.epochs=5 --set seed=1
     nn train --resume runs/mnist-20260102-030405-a1b2c3
+    nn train best --preview-augmentation sheet.png
     """
+    if preview is not None and (resume is not None or run_dir is not None):
+        raise click.UsageError("--preview-augmentation trains nothing, so it goes without --resume and --run-dir")
     if resume is not None:
         if config is not None or run_dir is not None:
             raise click.UsageError("--resume takes its configuration and directory from the run itself")
         _resume(resume, overrides, data_dir, quiet)
+    elif preview is not None:
+        from .preview import preview_augmentation
+
+        preview_augmentation(preview, config or "mnist", overrides, data_dir)
     else:
         _start("mnist" if config is None else config, overrides, run_dir, data_dir, quiet)
 

@@ -67,17 +67,19 @@ class Distortion:
         self.originals = np.zeros((self.m + 1) * self.wide**2, np.float32)
 
     def __call__(self, images: Images, random: np.random.Generator, out: Images) -> Images:
-        """Distort images (N, side²), each in its own way, into `out` of the same shape, which is returned."""
+        """Distort images (N, side²), each in its own way, into `out` of the same shape, which is returned.
+
+        The first images are distorted in the same way however many follow them.
+        """
         for start in range(0, len(images), self.m):
             chunk = images[start : start + self.m]
-            m = len(chunk)
-            self._draw_places(m, random)
-            self._interpolate(chunk, out[start : start + m])
+            self._draw_places(random)
+            self._interpolate(chunk, out[start : start + len(chunk)])
         return out
 
-    def _draw_places(self, m: int, random: np.random.Generator) -> None:
+    def _draw_places(self, random: np.random.Generator) -> None:
         """x and y of p + d(p) for each pixel p of m images, counted from the corner of the black edge."""
-        settings = self.settings
+        settings, m = self.settings, self.m
         angle, shear, *scales_and_shifts = random.uniform(-1, 1, (6, m))
         angle, shear = radians(settings.rotation) * angle, settings.shear * shear
         width, height = (1 + settings.scaling * scale for scale in scales_and_shifts[:2])
@@ -86,17 +88,17 @@ class Distortion:
         cos, sin = np.cos(angle), np.sin(angle)
         A_x = np.stack([cos / width, (shear * cos - sin) / height, t_x], axis=1, dtype=np.float32)
         A_y = np.stack([sin / width, (shear * sin + cos) / height, t_y], axis=1, dtype=np.float32)
-        for A, places in ((A_x, self.x[:m]), (A_y, self.y[:m])):
+        for A, places in ((A_x, self.x), (A_y, self.y)):
             np.matmul(A, self.affine_fields, places)
             if self.r:
-                np.add(places, self._elastic(m, random), places)
+                np.add(places, self._elastic(random), places)
 
-    def _elastic(self, m: int, random: np.random.Generator) -> Array:
+    def _elastic(self, random: np.random.Generator) -> Array:
         """α (G ∗ u) along one axis, (m, side²): two products for all images at once, B n Bᵀ of each."""
-        n = random.standard_normal((m * self.r, self.r), np.float32)
-        rows = np.matmul(n, self.B_T).reshape(m, self.r, self.side)
+        n = random.standard_normal((self.m * self.r, self.r), np.float32)
+        rows = np.matmul(n, self.B_T).reshape(self.m, self.r, self.side)
         field: Array = np.matmul(rows.swapaxes(1, 2).reshape(-1, self.r), self.B_T)
-        return field.reshape(m, -1)
+        return field.reshape(self.m, -1)
 
     def _interpolate(self, images: Images, out: Images) -> None:
         """Bilinear, between the four pixels around each place."""

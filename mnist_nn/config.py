@@ -1,5 +1,6 @@
 """What can be configured, its types, permitted ranges and defaults. The defaults are the recipe `mnist`."""
 
+from math import isqrt
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -118,6 +119,7 @@ class TrainingConfig(Section):
         Annotated[Literal["constant", "cosine"], Tag("plain")] | Annotated[StepSchedule, Tag("mapping")],
         Discriminator(_plain_or_mapping),
     ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
+    warmup: int = Field(0, ge=0, le=1_000_000, description="epochs at the start in which the learning rate grows to η")
     early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
     threads: int | None = Field(
         None, ge=1, le=1024, description="of the matrix products; null: as many as a step of this size repays"
@@ -167,6 +169,18 @@ class Config(Section):
             )
         if COSTS[self.cost].dC_dz is not None and any(not 0 <= y <= 1 for row in self.data.targets or [] for y in row):
             raise ValueError(f"cost: {self.cost} needs data.targets between 0 and 1")
+        return self
+
+    @model_validator(mode="after")
+    def _distorted_are_square_images(self) -> "Config":
+        if self.augmentation.distorts:
+            n_0 = self.network.sizes[0]
+            if self.data.source == "inline":
+                raise ValueError("augmentation: distorts images, and data.source: inline has none; leave it out")
+            if isqrt(n_0) ** 2 != n_0:
+                raise ValueError(
+                    f"augmentation: distorts square images, and {n_0} inputs of network.sizes make none; leave it out"
+                )
         return self
 
     def plain(self) -> dict[str, Any]:

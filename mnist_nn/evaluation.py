@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cost import Cost
-from .dataset import Examples, classify, columns
+from .dataset import Examples, Labels, classify, columns
 from .network import Network, forward
 
 SLICE = 1000  # examples at a time: large enough to be fast, small enough for any machine
@@ -49,6 +49,13 @@ class Evaluation:
 
 def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | None]:
     return [int(p) / int(n) if n else None for p, n in zip(part, whole, strict=True)]
+
+
+@np.errstate(all="ignore")  # what is infinite shows in the figures
+def answers(network: Network, examples: Examples) -> Labels:
+    """The class that the network takes each example for, shape (N,)."""
+    parts = (columns(part, network.parameters.dtype)[0] for part in examples.slices(SLICE))
+    return np.concatenate([classify(forward(network, x).a[network.L]) for x in parts])
 
 
 @np.errstate(all="ignore")  # what is infinite shows in the figures

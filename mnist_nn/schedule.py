@@ -15,8 +15,13 @@ def cosine(epoch: int, epochs: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * epoch / epochs))
 
 
+def warmup(epoch: int, epochs: int) -> float:
+    """From 1/(epochs + 1) in the first epoch in equal steps to 1 after so many (Goyal et al. 2017)."""
+    return min(1.0, (epoch + 1) / (epochs + 1))
+
+
 def learning_rate(epoch: int, settings: TrainingConfig) -> float:
-    """η in an epoch, by the schedule that the settings name."""
+    """η in an epoch, by the warm-up and the schedule that the settings name."""
     schedule = settings.schedule
     if isinstance(schedule, StepSchedule):
         factor = step(epoch, schedule.every, schedule.factor)
@@ -24,4 +29,4 @@ def learning_rate(epoch: int, settings: TrainingConfig) -> float:
         factor = cosine(epoch, settings.epochs)
     else:
         factor = 1.0
-    return settings.learning_rate * factor
+    return settings.learning_rate * factor * warmup(epoch, settings.warmup)

@@ -78,7 +78,7 @@ def test_gradient_norms_are_off_unless_asked_for_and_printed_with_what_they_are(
 BAD = [
     ("seed: 0\ntraining:\n  learning_rat: 1.0\n", "my.yaml:3: training.learning_rat: unknown key; did you mean learning_rate?"),
     ("sed: 0", "my.yaml:1: sed: unknown key; did you mean seed?"),
-    ("zzz: 0", "my.yaml:1: zzz: unknown key; the keys here are seed, dtype, data, network, cost, training"),
+    ("zzz: 0", "my.yaml:1: zzz: unknown key; the keys here are seed, dtype, data, augmentation, network, cost, training"),
     ("training: {epochs: ten}", "my.yaml:1: training.epochs: 'ten': must be a valid integer, ≥ 1 and ≤ 1000000"),
     ("training: {epochs: 2.5}", "my.yaml:1: training.epochs: 2.5: must be a valid integer, ≥ 1 and ≤ 1000000"),
     ("training:\n  epochs: 0", "my.yaml:2: training.epochs: 0: must be ≥ 1 and ≤ 1000000"),

@@ -76,3 +76,17 @@ def test_a_schedule_decides_the_learning_rate_of_each_epoch(schedule: object, ex
     values = {"training": {"epochs": 4, "learning_rate": 2.0, "schedule": schedule}}
     settings = Config.model_validate(values).training
     np.testing.assert_allclose([learning_rate(epoch, settings) for epoch in range(4)], expected, rtol=1e-12)
+
+
+def test_a_warm_up_raises_the_learning_rate_in_equal_steps_to_that_of_the_schedule() -> None:
+    values = {"training": {"epochs": 6, "learning_rate": 2.0, "schedule": "constant", "warmup": 3}}
+    settings = Config.model_validate(values).training
+    rates = [learning_rate(epoch, settings) for epoch in range(6)]
+    np.testing.assert_allclose(rates, [0.5, 1.0, 1.5, 2.0, 2.0, 2.0], rtol=1e-12)
+    cosine = settings.model_copy(update={"schedule": "cosine"})
+    plain = cosine.model_copy(update={"warmup": 0})
+    np.testing.assert_allclose(
+        [learning_rate(epoch, cosine) / learning_rate(epoch, plain) for epoch in range(6)],
+        [0.25, 0.5, 0.75, 1, 1, 1],
+        rtol=1e-12,
+    )

@@ -1,0 +1,42 @@
+"""The images that a network takes for other digits than they are, as a sheet."""
+
+from math import ceil, isqrt, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .sheet import Captioned, check_sheet, write_sheet
+from .text import note
+
+if TYPE_CHECKING:
+    from mnist_nn import Config, Examples, Network
+
+OPTION = "--misread"
+MOST = 400  # on one sheet
+
+
+def check_misread(path: Path, config: "Config") -> None:
+    """Raise UsageError where they cannot be drawn, before anything is computed."""
+    check_sheet(OPTION, path)
+    n_0 = config.network.sizes[0]
+    if config.data.source == "inline" or isqrt(n_0) ** 2 != n_0:
+        raise click.UsageError(f"{OPTION} {path}: draws square images, and {n_0} inputs of this network are none")
+
+
+def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
+    """Each with its label and the answer, such as "4 as 9", in the order of the labels; the first 400."""
+    import numpy as np
+
+    from mnist_nn.evaluation import answers
+
+    labels, answered = examples.labels, answers(network, examples)
+    wrong = np.flatnonzero(answered != labels)
+    wrong = wrong[np.argsort(labels[wrong], kind="stable")][:MOST]
+    if not len(wrong):
+        note("nothing is misread, so there is no sheet to draw")
+        return
+    side = isqrt(examples.inputs.shape[1])
+    digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]} as {answered[i]}") for i in wrong]
+    across = ceil(sqrt(1.5 * len(digits)))
+    write_sheet(OPTION, path, [digits[start : start + across] for start in range(0, len(digits), across)])

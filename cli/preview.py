@@ -1,0 +1,42 @@
+"""What augmentation makes of the digits: a sheet of those that the first epochs see."""
+
+from collections.abc import Sequence
+from itertools import chain, islice
+from math import isqrt
+from pathlib import Path
+
+from .sheet import Captioned, check_sheet, write_sheet
+
+OPTION = "--preview-augmentation"
+EPOCHS = 10
+
+
+def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data_dir: str | None) -> None:
+    """A row for each digit: the first of its training images, then what epochs 1, 2, … make of it.
+
+    Raises ConfigError where the configuration distorts nothing.
+    """
+    import numpy as np
+
+    from mnist_nn.errors import ConfigError
+    from mnist_nn.fresh_examples import fresh_examples
+
+    from .digits import load_training, with_data
+    from .recipes import read_recipe
+
+    check_sheet(OPTION, path)
+    config = with_data(read_recipe(recipe, overrides), None, data_dir)
+    if not config.augmentation.distorts:
+        raise ConfigError(
+            f"{OPTION}: {recipe} has no augmentation; ask for some, such as --set augmentation.rotation=10"
+        )
+    training, _ = load_training(config)
+    _, chosen = np.unique(training.labels, return_index=True)
+    training = training[: int(chosen.max()) + 1]  # those before them are distorted the same way as among all
+    side = isqrt(training.inputs.shape[1])
+    epochs = islice(chain([training], fresh_examples(config, training, 0)), 1 + EPOCHS)
+    columns = [examples.inputs[chosen].reshape(-1, side, side) for examples in epochs]
+    rows = [[Captioned(image) for image in row] for row in zip(*columns, strict=True)]
+    captions = ["original", *(f"epoch {epoch}" for epoch in range(1, len(columns)))]
+    rows[-1] = [Captioned(digit.image, caption) for digit, caption in zip(rows[-1], captions, strict=True)]
+    write_sheet(OPTION, path, rows)

@@ -1,0 +1,71 @@
+"""Sheets of digits as PNG pictures."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output_files import refuse_directory, write_file
+from .text import note, printable
+
+if TYPE_CHECKING:
+    from mnist_nn.augmentation import Images
+
+PIXEL = 2  # of the picture, for a pixel of a digit
+GAP = 6
+CAPTION = 14  # the height of a line of text
+PAPER, INK = 255, 40
+MARK = ("Software", "nn")  # in the files of this module
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A digit (height, width) of bytes, white on black, and what stands below it."""
+
+    image: "Images"
+    caption: str = ""
+
+
+def check_sheet(option: str, path: Path) -> None:
+    """Raise UsageError where a sheet must not be written: over anything but another sheet."""
+    refuse_directory(option, path)
+    if path.exists() and not _is_sheet(path):
+        raise click.UsageError(
+            f"{option} {path}: exists already, and is no sheet of this command's; choose another name"
+        )
+
+
+def write_sheet(option: str, path: Path, rows: Sequence[Sequence[Captioned]]) -> None:
+    """Write the digits row by row, dark on light, and say so."""
+    from PIL import Image, ImageDraw, ImageFont
+    from PIL.PngImagePlugin import PngInfo
+
+    height, width = (PIXEL * pixels for pixels in rows[0][0].image.shape)
+    heights = [height + GAP + (CAPTION if any(digit.caption for digit in row) else 0) for row in rows]
+    sheet = Image.new("L", (GAP + max(map(len, rows)) * (width + GAP), GAP + sum(heights)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION - 3)
+    for row, y in zip(rows, accumulate(heights, initial=GAP), strict=False):
+        for digit, x in zip(row, count(GAP, width + GAP), strict=False):
+            enlarged = Image.fromarray(255 - digit.image).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(enlarged, (x, y))
+            draw.text((x + width / 2, y + height), digit.caption, INK, font, anchor="ma")
+    about = PngInfo()
+    about.add_text(*MARK)
+    content = io.BytesIO()
+    sheet.save(content, "PNG", pnginfo=about, optimize=True)
+    write_file(option, path, content.getvalue())
+    note(f"sheet written to {printable(str(path))} ({sheet.width} × {sheet.height} pixels)")
+
+
+def _is_sheet(path: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get(MARK[0]) == MARK[1]
+    except OSError:  # no picture at all
+        return False

@@ -1,0 +1,198 @@
+"""Distorted images: by the formulas, within their limits, the same for the same seed and epoch."""
+
+import numpy as np
+import pytest
+
+from mnist_nn import Config, Examples
+from mnist_nn.augmentation import CHUNK, Distortion, smoothing
+from mnist_nn.config import AugmentationConfig
+from mnist_nn.fresh_examples import fresh_examples
+
+SIDE = 28
+
+
+def distorted(images: np.ndarray, seed: int = 0, **settings: object) -> np.ndarray:
+    flat = images.reshape(len(images), -1)
+    distortion = Distortion(AugmentationConfig.model_validate(settings), images.shape[1])
+    return distortion(flat, np.random.default_rng(seed), np.empty_like(flat)).reshape(images.shape)
+
+
+def spot(x: int, y: int, copies: int = 200) -> np.ndarray:
+    """Images that are black but for a square of 3 × 3 pixels around (x, y)."""
+    images = np.zeros((copies, SIDE, SIDE), np.uint8)
+    images[:, y - 1 : y + 2, x - 1 : x + 2] = 255
+    return images
+
+
+def centres(images: np.ndarray) -> np.ndarray:
+    """The centre of brightness (x, y) of each image."""
+    weights = images.astype(float)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return np.stack([(weights * x).sum((1, 2)), (weights * y).sum((1, 2))], axis=1) / weights.sum((1, 2))[:, None]
+
+
+def test_without_any_kind_of_distortion_an_image_stays_what_it_is(random: np.random.Generator) -> None:
+    images = random.integers(0, 256, (5, SIDE, SIDE), dtype=np.uint8)
+    np.testing.assert_array_equal(distorted(images), images)
+
+
+def test_a_shift_moves_the_image_by_at_most_so_many_pixels_along_each_axis() -> None:
+    moved = centres(distorted(spot(13, 9), shift=3.0)) - [13, 9]
+    assert np.abs(moved).max() <= 3.01
+    assert np.abs(moved).max(axis=0).min() > 2.5
+    assert moved.min(axis=0).max() < -2.5
+    assert abs(np.corrcoef(moved.T)[0, 1]) < 0.3
+
+
+def test_a_rotation_keeps_the_distance_from_the_centre_and_turns_by_at_most_the_angle() -> None:
+    centre = (SIDE - 1) / 2
+    place = centres(distorted(spot(22, 14), rotation=30.0)) - centre
+    np.testing.assert_allclose(np.hypot(*place.T), np.hypot(22 - centre, 14 - centre), atol=0.1)
+    turned = np.degrees(np.arctan2(place[:, 1], place[:, 0]) - np.arctan2(14 - centre, 22 - centre))
+    assert np.abs(turned).max() <= 30.5
+    assert turned.max() > 25
+    assert turned.min() < -25
+
+
+def test_scaling_changes_width_and_height_each_by_its_own_factor() -> None:
+    centre = (SIDE - 1) / 2
+    factors = (centres(distorted(spot(20, 20), scaling=0.2)) - centre) / (20 - centre)
+    assert factors.min() >= 0.79
+    assert factors.max() <= 1.21
+    assert np.ptp(factors, axis=0).min() > 0.3
+    assert abs(np.corrcoef(factors.T)[0, 1]) < 0.3
+
+
+def test_shear_moves_a_pixel_sideways_in_proportion_to_its_height() -> None:
+    centre = (SIDE - 1) / 2
+    above, below = (centres(distorted(spot(13, y), shear=0.4)) - [13, y] for y in (6, 21))
+    np.testing.assert_allclose(above[:, 0], -below[:, 0], atol=0.15)
+    np.testing.assert_allclose(above[:, 1], 0, atol=0.05)
+    assert 0.3 * (centre - 6) < np.abs(above[:, 0]).max() <= 0.41 * (centre - 6)
+
+
+def test_the_two_products_are_white_noise_smoothed_by_a_gaussian_of_width_sigma(random: np.random.Generator) -> None:
+    """Values of white noise of variance 1, smoothed, have covariances e^(−d²/4σ²) / 4πσ² at a distance d."""
+    for sigma in (2.0, 5.0):
+        B = smoothing(SIDE, sigma)
+        distance = np.arange(SIDE)[:, None] - np.arange(SIDE)
+        expected = np.exp(-(distance**2) / (4 * sigma**2)) / (2 * np.sqrt(np.pi) * sigma)
+        np.testing.assert_allclose(B @ B.T, expected, atol=2e-3 * expected.max())
+
+
+def test_elastic_displacements_are_as_large_as_alpha_times_smoothed_uniform_noise_and_alike_near_by() -> None:
+    sigma, alpha = 4.0, 34.0
+    near, far, home = (
+        centres(distorted(spot(x, 13, 2000), elastic={"sigma": sigma, "alpha": alpha})) - [x, 13] for x in (8, 20, 7)
+    )
+    expected = alpha / np.sqrt(3) / (2 * np.sqrt(np.pi) * sigma)
+    np.testing.assert_allclose(home.std(axis=0), expected, rtol=0.12)
+    assert np.corrcoef(home[:, 0], near[:, 0])[0, 1] > 0.9
+    assert abs(np.corrcoef(home[:, 0], far[:, 0])[0, 1]) < 0.3
+    assert abs(np.corrcoef(home.T)[0, 1]) < 0.1
+
+
+def test_brightness_between_pixels_is_interpolated_along_both_axes() -> None:
+    image = np.zeros((1, SIDE, SIDE), np.uint8)
+    image[0, 10, 10] = 200
+    found = [distorted(image, seed, shift=0.9)[0] for seed in range(20)]
+    for moved in found:
+        assert int(moved.sum()) == pytest.approx(200, abs=4)  # each pixel rounded
+        assert (moved > 0).sum() in (1, 2, 3, 4)
+        (x, y), reach = centres(moved[None])[0], moved[9:12, 9:12].astype(float)
+        weights_x = np.maximum(0, 1 - np.abs(np.arange(9, 12) - x))
+        weights_y = np.maximum(0, 1 - np.abs(np.arange(9, 12) - y))
+        np.testing.assert_allclose(reach, 200 * np.outer(weights_y, weights_x), atol=3)
+
+
+def test_what_is_moved_beyond_the_edge_is_lost_and_black_comes_in() -> None:
+    white = np.full((300, SIDE, SIDE), 255, np.uint8)
+    moved = distorted(white, shift=40.0)
+    assert (moved.reshape(300, -1).max(axis=1) == 0).any()
+    assert ((moved == 0) | (moved == 255)).mean() > 0.9
+    assert (moved[:, 13, 13] == 255).any()
+
+
+def test_every_image_is_distorted_in_its_own_way_however_many_there_are(random: np.random.Generator) -> None:
+    count = CHUNK // SIDE**2 + 5  # more than one chunk
+    images = np.repeat(random.integers(0, 256, (1, SIDE, SIDE), dtype=np.uint8), count, axis=0)
+    found = distorted(images, rotation=20.0).reshape(count, -1)
+    assert len(np.unique(found, axis=0)) == count
+
+
+def test_the_first_images_are_distorted_the_same_way_however_many_follow(random: np.random.Generator) -> None:
+    images = random.integers(0, 256, (CHUNK // SIDE**2 + 5, SIDE, SIDE), dtype=np.uint8)
+    everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "shear": 0.1, "shift": 1.0}
+    np.testing.assert_array_equal(distorted(images[:3], **everything), distorted(images, **everything)[:3])
+
+
+def test_images_of_other_sizes_are_distorted_too(random: np.random.Generator) -> None:
+    for side in (1, 2, 8, 200):
+        images = random.integers(0, 256, (3, side, side), dtype=np.uint8)
+        everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "scaling": 0.1, "shift": 1.0}
+        assert distorted(images, **everything).shape == images.shape
+
+
+def config(seed: int = 0, **augmentation: object) -> Config:
+    values = {"seed": seed, "augmentation": augmentation, "network": {"sizes": [784, 10]}, "training": {"epochs": 4}}
+    return Config.model_validate(values)
+
+
+@pytest.fixture
+def examples(random: np.random.Generator) -> Examples:
+    images = random.integers(0, 256, (50, SIDE, SIDE), dtype=np.uint8)
+    return Examples.from_labels(images, random.integers(0, 10, 50, dtype=np.uint8), 10)
+
+
+def seen(config: Config, examples: Examples, first: int = 0) -> list[np.ndarray]:
+    epochs = fresh_examples(config, examples, first)
+    return [next(epochs).inputs.copy() for _ in range(first, config.training.epochs)]
+
+
+def test_every_epoch_sees_other_images_which_depend_on_seed_and_epoch_alone(examples: Examples) -> None:
+    whole = seen(config(rotation=10.0), examples)
+    assert len({images.tobytes() for images in whole}) == 4
+    np.testing.assert_array_equal(whole, seen(config(rotation=10.0), examples))
+    np.testing.assert_array_equal(whole[2:], seen(config(rotation=10.0), examples, first=2))
+    assert not np.array_equal(whole, seen(config(seed=1, rotation=10.0), examples))
+
+
+def test_the_originals_and_the_labels_are_left_alone(examples: Examples) -> None:
+    before = examples.inputs.copy()
+    for fresh, _ in zip(fresh_examples(config(rotation=10.0), examples, 0), range(4), strict=False):
+        assert fresh.targets is examples.targets
+    np.testing.assert_array_equal(examples.inputs, before)
+
+
+def test_without_distortions_every_epoch_sees_the_originals(examples: Examples) -> None:
+    epochs = fresh_examples(config(), examples, 0)
+    assert all(next(epochs) is examples for _ in range(5))
+
+
+def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    begun = [threading.Event() for _ in range(4)]
+    call, count = Distortion.__call__, iter(range(4))
+
+    def watched(self: Distortion, *arguments: object) -> object:
+        begun[next(count)].set()
+        return call(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Distortion, "__call__", watched)
+    epochs = fresh_examples(config(rotation=10.0), examples, 0)
+    next(epochs)
+    assert begun[1].wait(10)
+    assert not begun[2].is_set()
+    epochs.close()
+
+
+def test_the_thread_ends_with_the_training(examples: Examples) -> None:
+    import threading
+
+    before = threading.active_count()
+    epochs = fresh_examples(config(rotation=10.0), examples, 0)
+    next(epochs)
+    assert threading.active_count() == before + 1
+    epochs.close()
+    assert threading.active_count() == before

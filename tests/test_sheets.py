@@ -1,0 +1,159 @@
+"""Sheets of digits: what augmentation makes of them, and those that are misread."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command, Outcome
+from PIL import Image
+
+from data_scripts.idx import read_split, write_idx
+from mnist_nn import Config, Examples, forward, load_checkpoint, read_config
+from mnist_nn.fresh_examples import fresh_examples
+
+GAP, PIXEL, SIDE = 6, 2, 28
+ELASTIC = "augmentation.elastic={sigma: 5.0, alpha: 36.0}"
+
+
+def digit_at(sheet: np.ndarray, row: int, column: int, captions: int = 0) -> np.ndarray:
+    """The digit in that place of a sheet, as bytes of its own; `captions`: the height of each row's captions."""
+    y = GAP + row * (PIXEL * SIDE + GAP + captions)
+    x = GAP + column * (PIXEL * SIDE + GAP)
+    return 255 - sheet[y : y + PIXEL * SIDE : PIXEL, x : x + PIXEL * SIDE : PIXEL]
+
+
+def drawn(file: str) -> np.ndarray:
+    return np.asarray(Image.open(file))
+
+
+def test_the_preview_shows_the_images_that_the_first_epochs_train_on(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--set", ELASTIC, "--preview-augmentation", "sheet.png")
+    assert outcome.code == 0
+    assert outcome.out == ""
+    assert outcome.err.startswith("sheet written to sheet.png (254 × 640 pixels)")
+    assert not Path("runs").exists()
+    sheet, config = drawn("sheet.png"), read_config(small, [ELASTIC])
+    training, _ = examples_of(config).split(50)
+    rows = [int(np.flatnonzero(training.labels == digit)[0]) for digit in range(10)]
+    for digit, row in enumerate(rows):
+        np.testing.assert_array_equal(digit_at(sheet, digit, 0).ravel(), training.inputs[row])
+    for epoch, fresh in enumerate(islice(fresh_examples(config, training, 0), 3)):
+        for digit, row in enumerate(rows):
+            np.testing.assert_array_equal(digit_at(sheet, digit, 1 + epoch).ravel(), fresh.inputs[row])
+
+
+def examples_of(config: Config) -> Examples:
+    return Examples.from_labels(*read_split(Path(str(config.data.dir)), "train"), 10)
+
+
+def test_a_preview_without_augmentation_is_refused_with_the_way_to_some(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--preview-augmentation", "sheet.png")
+    assert outcome.code == 2
+    assert outcome.error == (
+        f"Error: --preview-augmentation: {small} has no augmentation; "
+        "ask for some, such as --set augmentation.rotation=10"
+    )
+    assert not Path("sheet.png").exists()
+
+
+def test_the_misread_digits_are_drawn_each_once_in_the_order_of_their_labels(
+    nn: Command, small: Path, digits: Path
+) -> None:
+    assert nn("train", small, "--run-dir", "run", "--quiet").code == 0
+    outcome = nn("evaluate", "run", "--misread", "sheet.png")
+    assert outcome.code == 0
+    assert "sheet written to sheet.png" in outcome.err
+    images, labels = read_split(digits, "test")
+    network = load_checkpoint(Path("run/checkpoints/best.safetensors")).network
+    answers = forward(network, images.reshape(100, -1).T.astype(np.float32) / 255).a[2].argmax(axis=0)
+    wrong = [i for digit in range(10) for i in np.flatnonzero((answers != labels) & (labels == digit))]
+    assert 0 < len(wrong) < 100
+    sheet = drawn("sheet.png")
+    across = (sheet.shape[1] - GAP) // (PIXEL * SIDE + GAP)
+    captions = 14
+    for place, i in enumerate(wrong):
+        np.testing.assert_array_equal(digit_at(sheet, *divmod(place, across), captions), images[i])
+
+
+def test_a_network_without_mistakes_gets_no_sheet(nn: Command) -> None:
+    write_all("easy", np.zeros((20, SIDE, SIDE), np.uint8), np.zeros(20, np.uint8))
+    easy = [
+        "--set",
+        "data.source=idx",
+        "--data-dir",
+        "easy",
+        "--set",
+        "data.validation=0",
+        "--set",
+        "training.epochs=1",
+    ]
+    assert nn("train", *easy, "--quiet").code == 0
+    outcome = nn("evaluate", "--misread", "sheet.png")
+    assert "nothing is misread, so there is no sheet to draw" in outcome.err
+    assert not Path("sheet.png").exists()
+
+
+def write_all(directory: str, images: np.ndarray, labels: np.ndarray) -> None:
+    Path(directory).mkdir()
+    for prefix in ("train", "t10k"):
+        write_idx(Path(directory, f"{prefix}-images-idx3-ubyte"), images)
+        write_idx(Path(directory, f"{prefix}-labels-idx1-ubyte"), labels)
+
+
+def commands(nn: Command, small: Path, file: str) -> list[Outcome]:
+    return [
+        nn("train", small, "--set", ELASTIC, "--preview-augmentation", file),
+        nn("evaluate", "run", "--misread", file),
+    ]
+
+
+def test_a_sheet_replaces_a_sheet_but_no_other_file(nn: Command, small: Path) -> None:
+    assert nn("train", small, "--run-dir", "run", "--quiet").code == 0
+    Image.new("L", (3, 3)).save("photo.png")
+    Path("notes.txt").write_text("mine")
+    Path("directory").mkdir()
+    for file, reason in (
+        ("photo.png", "exists already, and is no sheet of this command's; choose another name"),
+        ("notes.txt", "exists already, and is no sheet of this command's; choose another name"),
+        ("directory", "is a directory; name a file"),
+    ):
+        for outcome in commands(nn, small, file):
+            assert outcome.code == 2
+            assert f"{file}: {reason}" in outcome.error
+    assert Path("notes.txt").read_text() == "mine"
+    assert [outcome.code for outcome in commands(nn, small, "sheet.png") + commands(nn, small, "sheet.png")] == [0] * 4
+
+
+def test_a_sheet_that_cannot_be_written_says_so(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, "--set", ELASTIC, "--preview-augmentation", "nowhere/sheet.png")
+    assert outcome.code == 1
+    assert "--preview-augmentation nowhere/sheet.png: cannot be written: No such file or directory" in outcome.error
+
+
+@pytest.mark.parametrize("option", ["--resume", "--run-dir"])
+def test_a_preview_goes_without_what_belongs_to_training(option: str, nn: Command) -> None:
+    outcome = nn("train", "--preview-augmentation", "sheet.png", option, "run")
+    assert outcome.code == 2
+    assert "--preview-augmentation trains nothing, so it goes without --resume and --run-dir" in outcome.error
+
+
+def test_misread_inputs_that_are_no_images_are_refused(nn: Command) -> None:
+    assert nn("train", "chain", "--quiet", "--run-dir", "run").code == 0
+    outcome = nn("evaluate", "run", "--misread", "sheet.png")
+    assert outcome.code == 2
+    assert "--misread sheet.png: draws square images, and 1 inputs of this network are none" in outcome.error
+
+
+def test_rectangular_images_and_inputs_that_are_no_images_are_not_distorted(nn: Command) -> None:
+    write_all("flat", np.zeros((20, 14, 56), np.uint8), np.zeros(20, np.uint8))
+    options = ["--set", "augmentation.rotation=5"]
+    idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5"]
+    for arguments, reason in (
+        (["mnist", *idx, *options], "augmentation: distorts square images, and the train images are 14 × 56 pixels; leave it out"),
+        (["chain", *options], "augmentation: distorts images, and data.source: inline has none; leave it out"),
+        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: distorts square images, and 785 inputs of network.sizes make none; leave it out"),
+    ):  # fmt: skip
+        outcome = nn("train", *arguments)
+        assert outcome.code == 2
+        assert reason in outcome.error
