@@ -51,6 +51,8 @@ data:
   source: idx
   dir: {digits}
   validation: 50
+augmentation:
+  rotation: 5.0
 network:
   sizes: [784, 12, 10]
 training:

@@ -76,7 +76,23 @@ KEYS = [
     "w",
     "b",
 ]
-KEYS += ["activation", "epochs", "batch_size", "momentum", "schedule", "name", "every", "learning_rate", "validation"]
+KEYS += [
+    "augmentation",
+    "elastic",
+    "sigma",
+    "alpha",
+    "rotation",
+    "warmup",
+    "activation",
+    "epochs",
+    "batch_size",
+    "momentum",
+    "schedule",
+    "name",
+    "every",
+    "learning_rate",
+    "validation",
+]
 scalars = (
     st.none()
     | st.booleans()

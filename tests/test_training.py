@@ -21,9 +21,10 @@ def examples(digits: Path) -> Examples:
     return Examples.from_labels(*read_split(digits, "train"), 10)
 
 
-def settings(**training: object) -> Config:
+def settings(augmentation: dict[str, object] | None = None, **training: object) -> Config:
     training = {"epochs": 3, "batch_size": 16, "learning_rate": 0.5, **training}
-    return Config.model_validate({"network": {"sizes": [784, 12, 10]}, "training": training})
+    values = {"network": {"sizes": [784, 12, 10]}, "augmentation": augmentation or {}, "training": training}
+    return Config.model_validate(values)
 
 
 def run(config: Config, examples: Examples, state: TrainingState | None = None) -> tuple[TrainingState, list[Progress]]:
@@ -46,6 +47,17 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(examples: Exa
     other, _ = run(settings().model_copy(update={"seed": 1}), examples)
     assert fingerprint(first.network) == fingerprint(second.network)
     assert fingerprint(first.network) != fingerprint(other.network)
+
+
+def test_augmentation_changes_what_is_learnt_from_and_not_what_is_measured_on(examples: Examples) -> None:
+    config = settings({"rotation": 20.0}, learning_rate=1e-9)  # so small that the network stays what it is
+    state, reports = run(config, examples)
+    without, others = run(settings(learning_rate=1e-9), examples)
+    assert fingerprint(state.network) != fingerprint(without.network)
+    for with_it, plain in zip(reports, others, strict=True):
+        if with_it.result and plain.result:
+            assert with_it.result.train_cost == pytest.approx(plain.result.train_cost, rel=1e-6)
+            assert with_it.result.validation_cost == pytest.approx(plain.result.validation_cost, rel=1e-6)
 
 
 def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked_for(examples: Examples) -> None:
@@ -131,7 +143,13 @@ def test_a_gradient_beyond_all_numbers_has_an_infinite_norm_and_training_says_th
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"gradient_norms": True}, {"momentum": 0.9, "l2": 0.001, "schedule": "cosine"}]
+    "changes",
+    [
+        {},
+        {"gradient_norms": True},
+        {"momentum": 0.9, "l2": 0.001, "schedule": "cosine", "warmup": 2},
+        {"augmentation": {"rotation": 10.0, "elastic": {"alpha": 30.0}}},
+    ],
 )
 def test_a_state_copied_at_any_yield_goes_on_to_the_same_bits(
     changes: dict[str, object], examples: Examples, monkeypatch: pytest.MonkeyPatch

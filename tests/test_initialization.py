@@ -1,0 +1,82 @@
+"""How the named schemes begin: the spread of the weights, where z stands, what is drawn and what is not."""
+
+import numpy as np
+import pytest
+
+from mnist_nn import Config, Network, forward, initial_state
+from mnist_nn.activation import ActivationName
+from mnist_nn.initialization import SCHEMES, InitName, initialize
+
+SIZES = (400, 300, 200, 10)
+
+
+def network(
+    scheme: InitName, seed: int = 0, activation: ActivationName = "sigmoid", **options: ActivationName
+) -> Network:
+    made = Network(SIZES, activation=activation, dtype=np.float64, **options)
+    initialize(made, scheme, np.random.default_rng(seed))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("scheme", "variance"),
+    [
+        ("standard_normal", lambda n_in, n_out: 1.0),
+        ("lecun_normal", lambda n_in, n_out: 1 / n_in),
+        ("glorot_uniform", lambda n_in, n_out: 2 / (n_in + n_out)),
+        ("he_normal", lambda n_in, n_out: 2 / n_in),
+    ],
+)
+def test_a_scheme_draws_weights_of_its_variance(scheme: InitName, variance: object) -> None:
+    made = network(scheme)
+    for l in made.layers:
+        expected = variance(SIZES[l - 1], SIZES[l])  # type: ignore[operator]
+        assert made.w[l].var() == pytest.approx(expected, rel=0.1)
+        assert abs(made.w[l].mean()) < 0.1 * np.sqrt(expected)
+        assert (made.b[l] == 0).all() == (scheme != "standard_normal")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_same_stream_gives_the_same_parameters_and_what_was_there_before_does_not_matter(scheme: InitName) -> None:
+    first, other = network(scheme), network(scheme, seed=1)
+    again = Network(SIZES, dtype=np.float64)
+    again.parameters.fill(7)
+    initialize(again, scheme, np.random.default_rng(0))
+    np.testing.assert_array_equal(first.parameters, again.parameters)
+    assert not np.array_equal(first.parameters, other.parameters)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
+def test_centred_begins_with_hidden_z_around_0_and_of_variance_1_in_every_layer(activation: ActivationName) -> None:
+    """For inputs of mean square 1, and neurons seen over many of them."""
+    made = network("centred", activation=activation)
+    passed = forward(made, np.random.default_rng(1).standard_normal((SIZES[0], 2000)))
+    for l in (1, 2):
+        assert abs(passed.z[l].mean()) < 0.1
+        assert passed.z[l].var() == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "relu", "identity"])
+def test_centred_begins_with_every_output_near_the_base_rate(output: ActivationName) -> None:
+    made = network("centred", output=output)
+    a = forward(made, np.random.default_rng(1).standard_normal((SIZES[0], 2000))).a[3]
+    assert np.median(a) == pytest.approx(0.1, abs=0.03)
+
+
+def test_centred_is_hes_scheme_for_relu_but_for_the_first_and_the_last_layer() -> None:
+    centred, he = network("centred", activation="relu"), network("he_normal", activation="relu")
+    np.testing.assert_allclose(centred.w[2], he.w[2], rtol=1e-6)
+
+
+def test_centred_takes_away_half_of_the_sum_of_the_weights_below_a_sigmoid() -> None:
+    made = network("centred")
+    np.testing.assert_allclose(made.b[1], 0)
+    np.testing.assert_allclose(made.b[2], -0.5 * made.w[2].sum(axis=1, keepdims=True), rtol=1e-12)
+    logit = np.log(0.1 / 0.9)
+    np.testing.assert_allclose(made.b[3], logit - 0.5 * made.w[3].sum(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_one_output_neuron_begins_at_one_half() -> None:
+    config = Config.model_validate({"network": {"sizes": [784, 300, 1], "init": "centred"}})
+    made = initial_state(config).network
+    assert abs(float(made.b[2][0, 0]) + 0.5 * float(made.w[2].sum())) < 1e-5
