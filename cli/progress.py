@@ -1,6 +1,7 @@
 """Training as it goes: a line per epoch, and on a terminal a progress bar below them."""
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from mnist_nn import Config
     from mnist_nn.training import EpochResult, Progress
 
-HEADER = "    epoch      cost     train   validation      time"
+HEADER = "    cost    train  validation     time     left"
 
 
 class TrainingDisplay:
@@ -18,9 +19,12 @@ class TrainingDisplay:
 
     def __init__(self, config: "Config", *, quiet: bool) -> None:
         self.epochs, self.quiet, self.headed = config.training.epochs, quiet, False
+        self.wide = max(5, len(f"{self.epochs}/{self.epochs}"))
+        self.first: tuple[float, int] | None = None  # the time of the first report, and the steps done by then
         self.bar: tqdm[Any] = tqdm(
             unit="step",
             unit_scale=True,
+            smoothing=0.05,
             leave=False,
             dynamic_ncols=True,
             disable=quiet or not sys.stderr.isatty(),
@@ -44,26 +48,37 @@ class TrainingDisplay:
             self.quiet = self.bar.disable = True
 
     def _show(self, report: "Progress") -> None:
+        done = report.epoch * report.steps_per_epoch + report.step
+        self.first = self.first or (time.monotonic(), done)
         if report.result and not self.quiet:
             if not self.headed:
-                self.bar.write(HEADER, file=sys.stderr)
+                self.bar.write(f"{'epoch':>{self.wide}}{HEADER}", file=sys.stderr)
                 self.headed = True
-            self.bar.write(self._line(report.result, report.is_best), file=sys.stderr)
+            self.bar.write(self._line(report, report.result, self._left(done, report)), file=sys.stderr)
         if self.bar.disable:
             return
-        done = report.epoch * report.steps_per_epoch + report.step
         if self.bar.total is None:  # the first report, which in a resumed run is not at the start
             self.bar.total = self.epochs * report.steps_per_epoch
             self.bar.initial = self.bar.n = done
         self.bar.set_description_str(f"epoch {min(report.epoch + 1, self.epochs)}/{self.epochs}", refresh=False)
         self.bar.update(done - self.bar.n)
 
-    def _line(self, result: "EpochResult", is_best: bool) -> str:
+    def _left(self, done: int, report: "Progress") -> str:
+        """The time to the last epoch, at the speed since the first report; nothing where that cannot be told."""
+        assert self.first is not None
+        since, before = self.first
+        ahead = self.epochs * report.steps_per_epoch - done
+        if not ahead or done == before:
+            return ""
+        return tqdm.format_interval((time.monotonic() - since) / (done - before) * ahead)
+
+    def _line(self, report: "Progress", result: "EpochResult", left: str) -> str:
         parts = [
-            f"{f'{result.epoch}/{self.epochs}':>9}",
-            f"{result.train_cost:8.4f}",
-            f"{100 * result.train_accuracy:7.2f}%",
-            " " * 11 if result.validation_accuracy is None else f"{100 * result.validation_accuracy:10.2f}%",
-            f"{result.seconds:6.1f} s",
+            f"{f'{result.epoch}/{self.epochs}':>{self.wide}}",
+            f"{result.train_cost:6.4f}",
+            f"{100 * result.train_accuracy:6.2f}%",
+            " " * 10 if result.validation_accuracy is None else f"{100 * result.validation_accuracy:9.2f}%",
+            f"{result.seconds:5.1f} s",
+            f"{left:>7}",
         ]
-        return "  ".join(parts) + ("  best" if is_best else "")
+        return ("  ".join(parts) + ("  best" if report.is_best else "")).rstrip()

@@ -648,3 +648,26 @@ def test_the_quickstart_needs_no_network(nn: Command, monkeypatch: pytest.Monkey
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     outcome = nn("train", "quickstart", "--set", "training.epochs=1")
     assert outcome.code == 0
+
+
+def test_the_essentials_name_the_distortions_and_the_warm_up(nn: Command, small: Path) -> None:
+    options = [
+        "augmentation={elastic: {sigma: 4.0, alpha: 34.0}, rotation: 7.5, scaling: 0.15, shear: 0.1, shift: 2.0}"
+    ]
+    err = nn("train", small, *[f"--set={option}" for option in [*options, "training.warmup=2"]]).err
+    assert "distort  elastic σ 4 α 34, rotation ±7.5°, scaling ±15%, shear ±0.1, shift ±2 px\n" in err
+    assert "rate     0.5 constant, warmup 2, momentum 0.5\n" in err
+    assert "distort" not in nn("train", small).err
+
+
+def test_each_line_of_an_epoch_says_how_long_the_rest_will_take(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that goes on by a minute each time it is read, so that an epoch takes one."""
+    minutes = iter(range(0, 100_000, 60))
+    monkeypatch.setattr("nn_cli.progress.time.monotonic", lambda: next(minutes))
+    err = nn("train", small, "--set", "training.epochs=5").err
+    lines = [line for line in err.splitlines() if re.match(r" *\d/5 ", line)]
+    left = [line.split(" s ")[1].split() for line in lines]
+    assert [words[0] if words and words[0] != "best" else "" for words in left] == ["", "03:00", "02:00", "01:00", ""]
+    assert [line for line in lines if len(line) > 60 or line != line.rstrip()] == []
