@@ -85,8 +85,8 @@ class NetworkConfig(Section):
         Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
         Discriminator(_plain_or_mapping),
     ] = Field(
-        "lecun_normal",
-        description="standard_normal, lecun_normal, glorot_uniform, he_normal, centred, or w and b by layer",
+        "centred",
+        description="centred, standard_normal, lecun_normal, glorot_uniform, he_normal, or w and b by layer",
     )
 
     @model_validator(mode="after")

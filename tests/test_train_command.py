@@ -372,7 +372,7 @@ def test_a_run_from_before_there_were_gradient_norms_can_be_resumed(
 
 
 def test_best_holds_the_parameters_of_the_best_epoch(nn: Command, small: Path) -> None:
-    nn("train", small, "--run-dir", "run", "--set", "training.epochs=12", "--set", "training.learning_rate=10.0")
+    nn("train", small, "--run-dir", "run", "--set", "training.epochs=12", "--set", "training.learning_rate=20.0")
     best = load_checkpoint(Path("run/checkpoints/best.safetensors")).state
     rows = metrics_without_seconds(Path("run"))
     quality = [(float(row["validation_accuracy"]), -float(row["validation_cost"])) for row in rows]
