@@ -42,7 +42,7 @@ def with_data(config: "Config", source: str | None, directory: str | None) -> "C
 
     values = config.plain()
     if source:
-        values["data"] = {"source": source, "validation": values["data"]["validation"]}
+        values["data"] = {key: values["data"][key] for key in ("validation", "deslant")} | {"source": source}
     directory = values["data"].get("dir") if directory is None else directory
     if directory == "":
         raise ConfigError("data.dir: '': is empty; name a directory, or leave it out")
@@ -94,6 +94,7 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
     import numpy as np
 
     from mnist_nn import Examples
+    from mnist_nn.deslanting import deslant
     from mnist_nn.errors import ConfigError
 
     n_0, n_L = config.network.sizes[0], config.network.sizes[-1]
@@ -111,11 +112,13 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
                 f"it needs at least {int(labels.max()) + 1} outputs"
             )
         height, width = images.shape[1:]
-        if config.augmentation.distorts and height != width:
-            raise ConfigError(
-                f"augmentation: distorts square images, and the {split} images are {height} × {width} pixels; "
-                "leave it out"
-            )
+        for key in config.keys_for_square_images():
+            if height != width:
+                raise ConfigError(
+                    f"{key}: is for square images, and the {split} images are {height} × {width} pixels; leave it out"
+                )
+        if config.data.deslant:
+            images = deslant(images)
         examples = Examples.from_labels(images, labels, n_L)
     if examples.inputs.shape[1] != n_0:
         raise ConfigError(

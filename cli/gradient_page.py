@@ -82,6 +82,7 @@ def _data(report: Report, examples: Examples) -> dict[str, Any]:
         "examples": indices,
         "pixels": base64.b64encode(shown.inputs.tobytes()).decode() if pixels else None,
         "side": side if pixels and side * side == shown.inputs.shape[1] and side > 2 else None,
+        "deslant": report.config.data.deslant,
         "inputs": None if pixels else _base64(shown.inputs),
         "targets": _base64(shown.targets),
         "trace": as_document(report),

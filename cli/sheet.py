@@ -13,7 +13,7 @@ from .output_files import refuse_directory, write_file
 from .text import note, printable
 
 if TYPE_CHECKING:
-    from mnist_nn.augmentation import Images
+    from mnist_nn.interpolation import Images
 
 PIXEL = 2  # of the picture, for a pixel of a digit
 GAP = 6

@@ -47,6 +47,7 @@ class DataConfig(Section):
     )
     dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
     validation: int = Field(10000, ge=0, description="examples held out from the end of the training set (inline: 0)")
+    deslant: bool = Field(False, description="shear each image upright before the network sees it")
     inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
     targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
 
@@ -172,16 +173,20 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _distorted_are_square_images(self) -> "Config":
-        if self.augmentation.distorts:
-            n_0 = self.network.sizes[0]
+    def _images_are_square(self) -> "Config":
+        n_0 = self.network.sizes[0]
+        for key in self.keys_for_square_images():
             if self.data.source == "inline":
-                raise ValueError("augmentation: distorts images, and data.source: inline has none; leave it out")
+                raise ValueError(f"{key}: is for images, and data.source: inline has none; leave it out")
             if isqrt(n_0) ** 2 != n_0:
                 raise ValueError(
-                    f"augmentation: distorts square images, and {n_0} inputs of network.sizes make none; leave it out"
+                    f"{key}: is for square images, and {n_0} inputs of network.sizes make none; leave it out"
                 )
         return self
+
+    def keys_for_square_images(self) -> list[str]:
+        """The keys that are set and ask for square images."""
+        return ["augmentation"] * self.augmentation.distorts + ["data.deslant"] * self.data.deslant
 
     def plain(self) -> dict[str, Any]:
         """As nested dicts and lists, complete, without the inline examples that are not there."""

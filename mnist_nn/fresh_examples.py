@@ -6,9 +6,10 @@ from math import isqrt
 
 import numpy as np
 
-from .augmentation import Distortion, Images
+from .augmentation import Distortion
 from .config import Config
 from .dataset import Examples
+from .interpolation import Images
 from .randomness import stream
 
 

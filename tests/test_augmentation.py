@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from mnist_nn import Config, Examples
-from mnist_nn.augmentation import CHUNK, Distortion, smoothing
+from mnist_nn.augmentation import Distortion, smoothing
 from mnist_nn.config import AugmentationConfig
 from mnist_nn.fresh_examples import fresh_examples
+from mnist_nn.interpolation import CHUNK
 
 SIDE = 28
 

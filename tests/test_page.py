@@ -15,6 +15,7 @@ from conftest import Command
 from data_scripts.idx import read_split
 from mnist_nn import COSTS, Network, backprop, forward, load_checkpoint
 from mnist_nn.dataset import Examples
+from mnist_nn.deslanting import deslant
 from mnist_nn.inspection import Inspection
 
 try:
@@ -321,22 +322,23 @@ def test_the_histogram_of_the_page_is_that_of_the_terminal(nn: Command, run: Pat
     assert [(row[0], row[2], row[3]) for row in shown] == rows
 
 
-def test_a_drawn_digit_is_centred_read_and_has_a_cost(opened: Opened) -> None:
+def draw_a_seven(opened: Opened) -> np.ndarray:
+    """In the upper left corner of the sheet. Returns what the network sees of it: 28 × 28 bytes, white on black."""
     box = opened.find(".sheet").bounding_box()
     assert box
     mouse = opened.page.mouse
-    mouse.move(box["x"] + 20, box["y"] + 20)  # a 7 in the upper left corner
+    mouse.move(box["x"] + 20, box["y"] + 20)
     mouse.down()
     mouse.move(box["x"] + 70, box["y"] + 20, steps=5)
     mouse.move(box["x"] + 40, box["y"] + 90, steps=5)
     mouse.up()
-    picture = np.array(
-        opened.page.eval_on_selector(
-            ".seen",
-            "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))",
-        )
-    ).reshape(28, 28)
-    ink = 255 - picture.astype(float)
+    read = "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"
+    paper = np.array(opened.page.eval_on_selector(".seen", read))
+    return (255 - paper).astype(np.uint8).reshape(28, 28)
+
+
+def test_a_drawn_digit_is_centred_read_and_has_a_cost(opened: Opened) -> None:
+    ink = draw_a_seven(opened).astype(float)
     rows, across = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     assert max(np.ptp(rows), np.ptp(across)) + 1 == 20
     centre = [(ink.sum(axis=axis) * (np.arange(28) + 0.5)).sum() / ink.sum() for axis in (0, 1)]
@@ -350,6 +352,21 @@ def test_a_drawn_digit_is_centred_read_and_has_a_cost(opened: Opened) -> None:
     assert opened.page.eval_on_selector(
         ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.every(v => v === 255)"
     )
+
+
+def test_a_drawn_digit_is_deslanted_as_the_images_of_such_a_network_are(
+    nn: Command, small: Path, browser: "Browser"
+) -> None:
+    seen = []
+    for choice in ("false", "true"):
+        assert nn("train", small, "--set", f"data.deslant={choice}", "--run-dir", choice, "--quiet").code == 0
+        page = Opened(browser, write_page(nn, choice)[0])
+        seen.append(draw_a_seven(page))
+        page.context.close()
+    as_drawn, upright = seen
+    expected = deslant(as_drawn[np.newaxis])[0].astype(int)
+    assert np.abs(expected - as_drawn).max() > 50
+    np.testing.assert_allclose(upright, expected, atol=1)
 
 
 def test_a_finger_draws_as_well(nn: Command, run: Path, browser: "Browser") -> None:

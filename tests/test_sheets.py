@@ -150,9 +150,9 @@ def test_rectangular_images_and_inputs_that_are_no_images_are_not_distorted(nn: 
     options = ["--set", "augmentation.rotation=5"]
     idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5"]
     for arguments, reason in (
-        (["mnist", *idx, *options], "augmentation: distorts square images, and the train images are 14 × 56 pixels; leave it out"),
-        (["chain", *options], "augmentation: distorts images, and data.source: inline has none; leave it out"),
-        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: distorts square images, and 785 inputs of network.sizes make none; leave it out"),
+        (["mnist", *idx, *options], "augmentation: is for square images, and the train images are 14 × 56 pixels; leave it out"),
+        (["chain", *options], "augmentation: is for images, and data.source: inline has none; leave it out"),
+        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: is for square images, and 785 inputs of network.sizes make none; leave it out"),
     ):  # fmt: skip
         outcome = nn("train", *arguments)
         assert outcome.code == 2

@@ -2,7 +2,7 @@
 
 import { colour, html, listbox, number } from "./dom.js";
 import { answerOf } from "./network.js";
-import { centred, pen } from "./ink.js";
+import { centred, deslanted, pen } from "./ink.js";
 
 // Paint bytes (0..255) as a square picture, ink dark on light or light on dark as the page is.
 export function paintPicture(canvas, pixels, side) {
@@ -70,7 +70,8 @@ function mountPictures(root, data, update, seen) {
     "aria-label": "Draw a digit here with a mouse or a finger",
   });
   const { clear, wipe } = pen(sheet, (ink) => {
-    const pixels = centred(ink, sheet.width, data.side);
+    const drawn = centred(ink, sheet.width, data.side);
+    const pixels = data.deslant ? deslanted(drawn, data.side) : drawn;
     update({ example: null, pixels, x: Float64Array.from(pixels, (value) => value * (1 / 255)) });
   });
   const pictures = data.examples.map((example, n) =>
@@ -132,7 +133,7 @@ function mountPictures(root, data, update, seen) {
     seen.setAttribute(
       "aria-label",
       state.example === null
-        ? "your drawing, centred"
+        ? `your drawing, centred${data.deslant ? " and deslanted" : ""}`
         : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`,
     );
   };

@@ -30,6 +30,31 @@ export function centred(ink, sheet, side) {
   return picture;
 }
 
+// The picture sheared upright as the network's examples were; the formula is in mnist_nn/deslanting.py.
+export function deslanted(picture, side) {
+  const middle = (side - 1) / 2;
+  let [total, x, y, xy, yy] = [0, 0, 0, 0, 0];
+  picture.forEach((value, i) => {
+    const across = (i % side) - middle;
+    const down = Math.floor(i / side) - middle;
+    total += value;
+    x += value * across;
+    y += value * down;
+    xy += value * across * down;
+    yy += value * down * down;
+  });
+  [x, y, xy, yy] = [x, y, xy, yy].map((sum) => sum / Math.max(total, 1));
+  const height = yy - y * y;
+  const slant = height > 1e-6 ? (xy - x * y) / height : 0;
+  return picture.map((_, i) => {
+    const row = Math.floor(i / side);
+    const place = (i % side) + slant * (row - middle - y);
+    const left = Math.floor(place);
+    const at = (column) => (column >= 0 && column < side ? picture[row * side + column] : 0);
+    return Math.round(at(left) + (place - left) * (at(left + 1) - at(left)));
+  });
+}
+
 const within = (value, most) => Math.max(0, Math.min(most, value));
 
 function boundingBox(ink, sheet) {

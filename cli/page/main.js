@@ -51,6 +51,7 @@ function read(given) {
     trace,
     split: trace.split,
     side: given.side,
+    deslant: given.deslant,
     digits:
       nL > 1 &&
       examples.every(
