@@ -24,8 +24,9 @@ def complaint(text: str, *overrides: str) -> str:
     return message
 
 
-def test_there_are_the_five_recipes() -> None:
-    assert set(RECIPES) >= {"quickstart.yaml", "mnist.yaml", "nielsen.yaml", "3blue1brown.yaml", "chain.yaml"}
+def test_there_are_the_eight_recipes() -> None:
+    names = "quickstart mnist nielsen 3blue1brown chain simard simard-cross-entropy best"
+    assert set(RECIPES) == {f"{name}.yaml" for name in names.split()}
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -36,8 +37,10 @@ def test_a_recipe_is_valid_begins_with_a_comment_and_survives_a_round_trip(recip
     assert parse_config(to_yaml(config), "again") == config
 
 
-def test_the_defaults_are_the_recipe_mnist() -> None:
-    assert parse_config((files("nn_configs") / "mnist.yaml").read_text(encoding="utf-8"), "mnist") == Config()
+def test_the_defaults_are_the_recipe_mnist_without_its_augmentation() -> None:
+    mnist = parse_config((files("nn_configs") / "mnist.yaml").read_text(encoding="utf-8"), "mnist")
+    assert mnist.augmentation.distorts
+    assert mnist.model_copy(update={"augmentation": Config().augmentation}) == Config()
 
 
 def test_yaml_1_2_reads_1e_minus_3_as_a_number_and_no_as_a_word() -> None:
