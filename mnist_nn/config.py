@@ -1,4 +1,4 @@
-"""What can be configured, its types, permitted ranges and defaults. The defaults are the recipe `mnist`, undistorted."""
+"""What can be configured, its types, permitted ranges and defaults: those of the recipe `mnist`, undistorted."""
 
 from math import isqrt
 from typing import Annotated, Any, Literal
