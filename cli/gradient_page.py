@@ -7,7 +7,6 @@ import math
 import re
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,12 +60,6 @@ def page(report: Report, examples: Examples) -> bytes:
     }
     template = (resources / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template).encode()
-
-
-def is_page(path: Path) -> bool:
-    """Whether this command wrote the file, so that it may be replaced."""
-    with path.open("rb") as file:
-        return MARK in file.read(1000)
 
 
 def _data(report: Report, examples: Examples) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output_files import refuse_directory, write_file
+from .output_files import refuse_directory, refuse_other_file, write_file
 from .text import printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ MAX_EXAMPLES = 500
 
 def check_files(save: Path | None, html: Path | None, parameters: int, examples: int) -> None:
     """Raise UsageError where a file must not be written, before anything is computed."""
-    from .gradient_page import is_page
+    from .gradient_page import MARK
 
     for option, path in (("--save", save), ("--html", html)):
         if path is not None:
@@ -30,8 +30,7 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
         return
     if save is not None and html.absolute() == save.absolute():
         raise click.UsageError(f"--save and --html both name {html}; choose two names")
-    if html.exists() and not is_page(html):
-        raise click.UsageError(f"--html {html}: exists already, and is no page of this command's; choose another name")
+    refuse_other_file("--html", html, MARK, "page")
     if parameters > MAX_PARAMETERS:
         raise click.UsageError(
             f"--html {html}: the page holds the whole network, at most {MAX_PARAMETERS:,} parameters, "

@@ -13,6 +13,20 @@ def refuse_directory(option: str, path: Path) -> None:
         raise click.UsageError(f"{option} {path}: is a directory; name a file")
 
 
+def refuse_other_file(option: str, path: Path, mark: bytes, kind: str) -> None:
+    """Raise UsageError for what is there, unless it is a file with this mark near its beginning: one of ours."""
+    refuse_directory(option, path)
+    if path.exists() and not (path.is_file() and mark in _beginning(path)):
+        raise click.UsageError(
+            f"{option} {path}: exists already, and is no {kind} of this command's; choose another name"
+        )
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1000)
+
+
 def write_file(option: str, path: Path, content: bytes) -> None:
     """Write it, or say in one line why that cannot be."""
     from data_scripts.files import write_atomically

@@ -7,9 +7,7 @@ from itertools import accumulate, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from .output_files import refuse_directory, write_file
+from .output_files import refuse_other_file, write_file
 from .text import note, printable
 
 if TYPE_CHECKING:
@@ -19,7 +17,8 @@ PIXEL = 2  # of the picture, for a pixel of a digit
 GAP = 6
 CAPTION = 14  # the height of a line of text
 PAPER, INK = 255, 40
-MARK = ("Software", "nn")  # in the files of this module
+SOFTWARE = ("Software", "nn")  # a text in the files of this module
+MARK = b"tEXtSoftware\0nn"  # as it stands near their beginning
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,7 @@ class Captioned:
 
 def check_sheet(option: str, path: Path) -> None:
     """Raise UsageError where a sheet must not be written: over anything but another sheet."""
-    refuse_directory(option, path)
-    if path.exists() and not _is_sheet(path):
-        raise click.UsageError(
-            f"{option} {path}: exists already, and is no sheet of this command's; choose another name"
-        )
+    refuse_other_file(option, path, MARK, "sheet")
 
 
 def write_sheet(option: str, path: Path, rows: Sequence[Sequence[Captioned]]) -> None:
@@ -54,18 +49,8 @@ def write_sheet(option: str, path: Path, rows: Sequence[Sequence[Captioned]]) ->
             sheet.paste(enlarged, (x, y))
             draw.text((x + width / 2, y + height), digit.caption, INK, font, anchor="ma")
     about = PngInfo()
-    about.add_text(*MARK)
+    about.add_text(*SOFTWARE)
     content = io.BytesIO()
     sheet.save(content, "PNG", pnginfo=about, optimize=True)
     write_file(option, path, content.getvalue())
     note(f"sheet written to {printable(str(path))} ({sheet.width} × {sheet.height} pixels)")
-
-
-def _is_sheet(path: Path) -> bool:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.info.get(MARK[0]) == MARK[1]
-    except OSError:  # no picture at all
-        return False

@@ -67,7 +67,7 @@ class Distortion:
         angle, shear = radians(settings.rotation) * angle, settings.shear * shear
         width, height = 1 + settings.scaling * scale_x, 1 + settings.scaling * scale_y
         cos, sin = np.cos(angle), np.sin(angle)
-        interpolation.place(
+        interpolation.set_affine(
             np.stack([cos / width, (shear * cos - sin) / height, settings.shift * shift_x], axis=1),
             np.stack([sin / width, (shear * sin + cos) / height, settings.shift * shift_y], axis=1),
         )

@@ -27,7 +27,7 @@ def deslant(images: Images) -> Images:
         chunk = flat[start : start + interpolation.m]
         slant, y_mean = _slant(chunk, side)
         none, one = np.zeros_like(slant), np.ones_like(slant)
-        interpolation.place(
+        interpolation.set_affine(
             np.stack([one, slant, -slant * y_mean], axis=1),
             np.stack([none, one, none], axis=1),
         )

@@ -32,12 +32,12 @@ class Interpolation:
             [np.kron(ones, offset), np.kron(offset, ones), np.kron(ones, ones)]
         ).astype(np.float32)
 
-    def place(self, a_x: NDArray[Any], a_y: NDArray[Any]) -> None:
-        """Set `x` and `y` to an affine map of each pixel: rows (u, v, t), (m, 3), give u x + v y + t for it.
+    def set_affine(self, to_x: Array, to_y: Array) -> None:
+        """Set `x` and `y` to an affine map of each image's pixels: rows (u, v, t), (m, 3), stand for u x + v y + t.
 
-        There x and y are counted from the centre of the image, and t = 0 is that centre.
+        There x and y are counted from the centre of the image.
         """
-        for rows, places in ((a_x, self.x), (a_y, self.y)):
+        for rows, places in ((to_x, self.x), (to_y, self.y)):
             there = places[: len(rows)]
             np.matmul(rows.astype(np.float32), self._fields, there)
             np.add(there, (self.side + 1) / 2, there)

@@ -296,11 +296,12 @@ def test_no_command_waits_for_a_pipe(nn: Command, tmp_path: Path, digits: Path) 
         (["inspect-gradients", "pipe"], 1),
         (["inspect-gradients", "pipe", "--init"], 1),
         (["train", "--set", "data.source=idx", "--data-dir", "data"], 1),
+        (["inspect-gradients", "chain", "--init", "--html", "pipe"], 2),
+        (["train", "--preview-augmentation", "pipe"], 2),
     ):
         outcome = nn(*arguments)
-        assert (outcome.code, "regular file" in outcome.error or "not a run" in outcome.error) == (code, True), (
-            arguments
-        )
+        reasons = ("regular file", "not a run", "pipe: exists already, and is no")
+        assert (outcome.code, any(reason in outcome.error for reason in reasons)) == (code, True), arguments
 
 
 # What a terminal would act on
