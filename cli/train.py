@@ -1,6 +1,5 @@
 """`nn train`: train a network, or continue an interrupted run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +7,11 @@ import click
 
 from .output_files import FILE
 from .runs import pasteable
-from .text import counted, note, printable
+from .text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
     from mnist_nn.checkpoint import Checkpoint
-    from mnist_nn.config import AugmentationConfig
     from mnist_nn.run_directory import RunDirectory
     from mnist_nn.training import TrainingState
 
@@ -184,11 +182,12 @@ def _follow(
     from mnist_nn.errors import RunError
     from mnist_nn.training import is_finished
 
+    from .essentials import print_essentials
     from .interruption import Interrupted, signals_caught
     from .progress import TrainingDisplay
 
     if not quiet:
-        _print_essentials(run, config, state, training, validation)
+        print_essentials(run, config, state, training, validation)
     interrupted = False
     try:
         with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
@@ -228,50 +227,6 @@ def describe_data(config: "Config", training: "Examples", validation: "Examples"
         "validation_examples": len(validation),
         "sha256": digest.hexdigest(),
     }
-
-
-def _print_essentials(
-    run: "RunDirectory",
-    config: "Config",
-    state: "TrainingState",
-    training: "Examples",
-    validation: "Examples",
-) -> None:
-    network, settings = config.network, config.training
-    sizes = "-".join(map(str, network.sizes))
-    activation = "/".join(dict.fromkeys([network.activation, network.output]))
-    schedule = settings.schedule if isinstance(settings.schedule, str) else settings.schedule.name
-    extras = [
-        f"{name} {value:g}"
-        for name, value in (("warmup", settings.warmup), ("momentum", settings.momentum), ("l2", settings.l2))
-        if value
-    ]
-    for name, value in (
-        ("network", f"{sizes} {activation}, {state.network.parameters.size:,} parameters"),
-        ("cost", config.cost.replace("_", " ")),
-        ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} to validate"),
-        ("distort", ", ".join(_distortions(config.augmentation))),
-        ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
-        ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
-        ("seed", f"{config.seed}, {config.dtype}"),
-        ("run", printable(str(run.path))),
-    ):
-        if value:
-            note(f"{name:<8} {value}")
-
-
-def _distortions(settings: "AugmentationConfig") -> Iterator[str]:
-    """Such as "elastic σ 5 α 36" and "rotation ±10°", of those that are asked for."""
-    if settings.elastic.alpha:
-        yield f"elastic σ {settings.elastic.sigma:g} α {settings.elastic.alpha:g}"
-    if settings.rotation:
-        yield f"rotation ±{settings.rotation:g}°"
-    if settings.scaling:
-        yield f"scaling ±{100 * settings.scaling:g}%"
-    if settings.shear:
-        yield f"shear ±{settings.shear:g}"
-    if settings.shift:
-        yield f"shift ±{settings.shift:g} px"
 
 
 def _print_results(run: "RunDirectory", state: "TrainingState") -> None:

@@ -17,11 +17,14 @@ def fresh_examples(config: Config, training: Examples, first: int) -> Generator[
     """The examples of each epoch from `first` on, counted from 0; they depend on (seed, epoch) alone.
 
     Without distortions they are `training` itself. Otherwise a thread distorts the images of the next epoch while
-    this one trains, and an epoch's are good until the one after the next is asked for.
+    this one trains, and an epoch's are good until the one after the next is asked for. Raises ValueError where the
+    inputs are no bytes.
     """
     if not config.augmentation.distorts:
         while True:
             yield training
+    if training.inputs.dtype != np.uint8:
+        raise ValueError(f"augmentation distorts images of bytes (uint8), not of {training.inputs.dtype}")
     distortion = Distortion(config.augmentation, isqrt(training.inputs.shape[1]))
     buffers = [np.empty_like(training.inputs) for _ in range(2)]
 

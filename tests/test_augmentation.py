@@ -170,6 +170,12 @@ def test_without_distortions_every_epoch_sees_the_originals(examples: Examples) 
     assert all(next(epochs) is examples for _ in range(5))
 
 
+def test_inputs_that_are_no_bytes_are_refused(examples: Examples) -> None:
+    as_floats = Examples(examples.inputs / 255, examples.targets)
+    with pytest.raises(ValueError, match=r"augmentation distorts images of bytes \(uint8\), not of float64"):
+        next(fresh_examples(config(rotation=10.0), as_floats, 0))
+
+
 def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
