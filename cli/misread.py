@@ -37,6 +37,6 @@ def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
         note("nothing is misread, so there is no sheet to draw")
         return
     side = isqrt(examples.inputs.shape[1])
-    digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]} as {answered[i]}") for i in wrong]
+    digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]}  as  {answered[i]}") for i in wrong]
     across = ceil(sqrt(1.5 * len(digits)))
     write_sheet(OPTION, path, [digits[start : start + across] for start in range(0, len(digits), across)])
