@@ -59,14 +59,14 @@ def with_data(config: "Config", source: str | None, directory: str | None) -> "C
     return Config.model_validate(values)
 
 
-def load_training(config: "Config") -> tuple["Examples", "Examples"]:
+def load_training(config: "Config", square_for: str | None = None) -> tuple["Examples", "Examples"]:
     """The training examples and those held out for validation.
 
     Raises DataError where they cannot be had, ConfigError where the configuration does not fit them.
     """
     from mnist_nn.errors import ConfigError
 
-    examples = _examples(config, "train")
+    examples = _examples(config, "train", square_for)
     held_out = config.data.validation
     if held_out >= len(examples):
         raise ConfigError(
@@ -76,21 +76,21 @@ def load_training(config: "Config") -> tuple["Examples", "Examples"]:
     return examples.split(held_out)
 
 
-def load_split(config: "Config", split: Split) -> "Examples":
-    """The examples of one split, with the errors of `load_training`."""
+def load_split(config: "Config", split: Split, square_for: str | None = None) -> "Examples":
+    """The examples of one split, with the errors of `load_training`; `square_for`: an option that needs squares."""
     from mnist_nn.errors import ConfigError
 
     if split == "test":
         if config.data.source == "inline":
             raise click.UsageError("inline data have no test set; use --split train")
-        return _examples(config, "test")
-    training, validation = load_training(config)
+        return _examples(config, "test", square_for)
+    training, validation = load_training(config, square_for)
     if split == "validation" and not len(validation):
         raise ConfigError("data.validation: 0: no examples are held out; use --split train")
     return training if split == "train" else validation
 
 
-def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
+def _examples(config: "Config", split: Literal["train", "test"], square_for: str | None) -> "Examples":
     import numpy as np
 
     from mnist_nn import Examples
@@ -112,11 +112,8 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
                 f"it needs at least {int(labels.max()) + 1} outputs"
             )
         height, width = images.shape[1:]
-        for key in config.keys_for_square_images():
-            if height != width:
-                raise ConfigError(
-                    f"{key}: is for square images, and the {split} images are {height} × {width} pixels; leave it out"
-                )
+        if height != width:
+            _refuse_rectangles(config, split, square_for, f"the {split} images are {height} × {width} pixels")
         if config.data.deslant:
             images = deslant(images)
         examples = Examples.from_labels(images, labels, n_L)
@@ -125,6 +122,17 @@ def _examples(config: "Config", split: Literal["train", "test"]) -> "Examples":
             f"network.sizes: begins with {n_0}, but the {split} examples have {examples.inputs.shape[1]} inputs each"
         )
     return examples
+
+
+def _refuse_rectangles(config: "Config", split: str, square_for: str | None, found: str) -> None:
+    """Raise where something is asked for that square images alone allow."""
+    from mnist_nn.errors import ConfigError
+
+    if square_for is not None:
+        raise click.UsageError(f"{square_for}: is for square images, and {found}")
+    for key, off in config.need_square_images().items():
+        if split == "train" or key != "augmentation":  # test images are not distorted
+            raise ConfigError(f"{key}: is for square images, and {found}; --set {key}={off}")
 
 
 def _load(config: "Config", split: Literal["train", "test"]) -> tuple["Pixels", "Pixels"]:

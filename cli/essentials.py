@@ -20,6 +20,7 @@ def print_essentials(
     validation: "Examples",
 ) -> None:
     """Say it on stderr."""
+    source = config.data.source + (", deslanted" if config.data.deslant else "")
     network, settings = config.network, config.training
     sizes = "-".join(map(str, network.sizes))
     activation = "/".join(dict.fromkeys([network.activation, network.output]))
@@ -32,7 +33,10 @@ def print_essentials(
     for name, value in (
         ("network", f"{sizes} {activation}, {state.network.parameters.size:,} parameters"),
         ("cost", config.cost.replace("_", " ")),
-        ("data", f"{config.data.source}: {len(training):,} to train on, {len(validation):,} to validate"),
+        (
+            "data",
+            f"{source}: {len(training):,} to train on, {len(validation):,} to validate",
+        ),
         ("distort", ", ".join(_distortions(config.augmentation))),
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),

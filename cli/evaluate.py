@@ -25,7 +25,9 @@ SOURCES = ("mnist", "idx", "synthetic")
 @click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
 @click.option("--data-source", type=click.Choice(SOURCES), help="Use other data than the run's: this source.")
 @click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
-@click.option("--misread", metavar="FILE.png", type=FILE, help="Draw the digits that it takes for others.")
+@click.option(
+    "--misread", metavar="FILE.png", type=FILE, help="Draw the digits that it misreads, the first 400 at most."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     run: str | None,
@@ -58,7 +60,7 @@ def evaluate(
     split = split or ("train" if config.data.source == "inline" else "test")
     if misread is not None:
         check_misread(misread, config)
-    examples = load_split(config, split)
+    examples = load_split(config, split, square_for="--misread" if misread is not None else None)
     result = measure(loaded.network, COSTS[config.cost], examples)
     if misread is not None:
         draw_misread(misread, loaded.network, examples)

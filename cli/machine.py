@@ -44,6 +44,11 @@ def blas_threads() -> int | None:
     return max((library["num_threads"] for library in _blas().info()), default=None)
 
 
+def _kernels() -> list[str]:
+    """For which processor the BLAS computes, such as SkylakeX, where it tells: other kernels give other last bits."""
+    return sorted({library["architecture"] for library in _blas().info() if "architecture" in library})
+
+
 def choose_threads(config: "Config") -> None:
     """For the rest of this command let the matrix products use the threads that the configuration asks for.
 
@@ -75,7 +80,7 @@ def describe_machine() -> dict[str, Any]:
             "processor": platform.machine(),
             "model": _processor_model(),
             "cores": cores,
-            "blas": f"{name} {blas.get('version', '')}".strip(),
+            "blas": " ".join(filter(None, [name, blas.get("version"), *_kernels()])),
             "threads": blas_threads() or cores,
         },
     }

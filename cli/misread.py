@@ -19,23 +19,25 @@ MOST = 400  # on one sheet
 def check_misread(path: Path, config: "Config") -> None:
     """Raise UsageError where they cannot be drawn, before anything is computed."""
     check_sheet(OPTION, path)
-    n_0 = config.network.sizes[0]
-    if config.data.source == "inline" or isqrt(n_0) ** 2 != n_0:
-        raise click.UsageError(f"{OPTION} {path}: draws square images, and {n_0} inputs of this network are none")
+    if config.data.source == "inline":
+        raise click.UsageError(f"{OPTION} {path}: draws images, and data.source: inline has none")
 
 
 def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
-    """Each with its label and the answer, such as "4 as 9", in the order of the labels; the first 400."""
+    """Each with its label and the answer, such as "4 as 9", in the order of the labels; of the first 400."""
     import numpy as np
 
     from mnist_nn.evaluation import answers
 
     labels, answered = examples.labels, answers(network, examples)
     wrong = np.flatnonzero(answered != labels)
-    wrong = wrong[np.argsort(labels[wrong], kind="stable")][:MOST]
     if not len(wrong):
         note("nothing is misread, so there is no sheet to draw")
         return
+    if len(wrong) > MOST:
+        note(f"the first {MOST} of {len(wrong):,} misread digits are drawn")
+        wrong = wrong[:MOST]
+    wrong = wrong[np.argsort(labels[wrong], kind="stable")]
     side = isqrt(examples.inputs.shape[1])
     digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]}  as  {answered[i]}") for i in wrong]
     across = ceil(sqrt(1.5 * len(digits)))

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,17 @@ from .text import note, printable
 if TYPE_CHECKING:
     from mnist_nn.interpolation import Images
 
-PIXEL = 2  # of the picture, for a pixel of a digit
+DIGIT = 56  # pixels of the picture, at least, for a side of a digit
 GAP = 6
 CAPTION = 14  # the height of a line of text
 PAPER, INK = 255, 40
 SOFTWARE = ("Software", "nn")  # a text in the files of this module
-MARK = b"tEXtSoftware\0nn"  # as it stands near their beginning
+MARK = b"\0\0\0\x0btEXtSoftware\0nn"  # as it stands near their beginning: its 11 bytes, its kind, itself
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """A digit (height, width) of bytes, white on black, and what stands below it."""
+    """A digit (side, side) of bytes, white on black, and what stands below it."""
 
     image: "Images"
     caption: str = ""
@@ -39,7 +40,8 @@ def write_sheet(option: str, path: Path, rows: Sequence[Sequence[Captioned]]) ->
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
-    height, width = (PIXEL * pixels for pixels in rows[0][0].image.shape)
+    side = rows[0][0].image.shape[0]
+    width = height = side * ceil(DIGIT / side)
     heights = [height + GAP + (CAPTION if any(digit.caption for digit in row) else 0) for row in rows]
     sheet = Image.new("L", (GAP + max(map(len, rows)) * (width + GAP), GAP + sum(heights)), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION - 3)

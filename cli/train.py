@@ -54,6 +54,7 @@ def train(
     nn train --resume runs/mnist-20260102-030405-a1b2c3
     nn train best --preview-augmentation sheet.png
     """
+    recipe = "mnist" if config is None else config
     if preview is not None and (resume is not None or run_dir is not None):
         raise click.UsageError("--preview-augmentation trains nothing, so it goes without --resume and --run-dir")
     if resume is not None:
@@ -63,9 +64,9 @@ def train(
     elif preview is not None:
         from .preview import preview_augmentation
 
-        preview_augmentation(preview, config or "mnist", overrides, data_dir)
+        preview_augmentation(preview, recipe, overrides, data_dir)
     else:
-        _start("mnist" if config is None else config, overrides, run_dir, data_dir, quiet)
+        _start(recipe, overrides, run_dir, data_dir, quiet)
 
 
 def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_dir: str | None, quiet: bool) -> None:

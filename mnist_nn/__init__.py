@@ -9,6 +9,7 @@ from .config import Config
 from .config_file import read_config
 from .cost import COSTS
 from .dataset import Examples
+from .deslanting import deslant
 from .errors import NNError
 from .evaluation import evaluate
 from .gradient_check import check_gradient
@@ -25,6 +26,7 @@ __all__ = [
     "Network",
     "backprop",
     "check_gradient",
+    "deslant",
     "evaluate",
     "fingerprint",
     "forward",

@@ -3,7 +3,8 @@
 A distorted image has at its pixel p the brightness that the original has at p + d(p), a place between pixels. The
 displacement d, in pixels, is the sum of two fields:
 
-    affine     d(p) = (A − I)(p − c) + t      A rotates, scales and shears about the centre c, t shifts
+    affine     d(p) = (A − I)(p − c) + t      about the centre c, by a shift t, with A = R S D:
+                                              R a rotation, S = (1 s; 0 1) a shear, D = diag(1/width, 1/height)
     elastic    d = α · (G ∗ u)                u white noise in [−1, 1], G a Gaussian of width σ with Σ G = 1
 
 as in Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual document

@@ -47,7 +47,7 @@ class DataConfig(Section):
     )
     dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
     validation: int = Field(10000, ge=0, description="examples held out from the end of the training set (inline: 0)")
-    deslant: bool = Field(False, description="shear each image upright before the network sees it")
+    deslant: bool = Field(False, description="shear each image upright first (see mnist_nn.deslant)")
     inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
     targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
 
@@ -175,18 +175,19 @@ class Config(Section):
     @model_validator(mode="after")
     def _images_are_square(self) -> "Config":
         n_0 = self.network.sizes[0]
-        for key in self.keys_for_square_images():
+        for key, off in self.need_square_images().items():
             if self.data.source == "inline":
-                raise ValueError(f"{key}: is for images, and data.source: inline has none; leave it out")
+                raise ValueError(f"{key}: is for images, and data.source: inline has none; --set {key}={off}")
             if isqrt(n_0) ** 2 != n_0:
                 raise ValueError(
-                    f"{key}: is for square images, and {n_0} inputs of network.sizes make none; leave it out"
+                    f"{key}: is for square images, and {n_0} inputs of network.sizes make none; --set {key}={off}"
                 )
         return self
 
-    def keys_for_square_images(self) -> list[str]:
-        """The keys that are set and ask for square images."""
-        return ["augmentation"] * self.augmentation.distorts + ["data.deslant"] * self.data.deslant
+    def need_square_images(self) -> dict[str, str]:
+        """The keys that are set and ask for square images, with the values that turn them off."""
+        wanted = {"augmentation": (self.augmentation.distorts, "{}"), "data.deslant": (self.data.deslant, "false")}
+        return {key: off for key, (is_set, off) in wanted.items() if is_set}
 
     def plain(self) -> dict[str, Any]:
         """As nested dicts and lists, complete, without the inline examples that are not there."""

@@ -32,6 +32,8 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
     if error["type"] == "missing":
         return f"{place}: {key}: is missing{more}"
     if error["type"] == "value_error":  # raised by a validator of ours: it names the keys itself
+        named = tuple(str(error["ctx"]["error"]).partition(": ")[0].split("."))
+        place = places.get(named, place)
         return f"{place}: {f'{key}: ' if key else ''}{error['ctx']['error']}{more}"
     reason = error["msg"].replace("Input should be", "must be")
     if error["type"] in ("model_type", "dict_type"):

@@ -17,8 +17,8 @@ def fresh_examples(config: Config, training: Examples, first: int) -> Generator[
     """The examples of each epoch from `first` on, counted from 0; they depend on (seed, epoch) alone.
 
     Without distortions they are `training` itself. Otherwise a thread distorts the images of the next epoch while
-    this one trains, and an epoch's are good until the one after the next is asked for. Raises ValueError where the
-    inputs are no bytes.
+    this one trains, and an epoch's are good until the next is asked for. Raises ValueError where the inputs are no
+    bytes.
     """
     if not config.augmentation.distorts:
         while True:

@@ -55,8 +55,9 @@ INVERSES: dict[ActivationName, Callable[[float], float]] = {
 
 
 def centred(network: Network, random: np.random.Generator) -> None:
-    """Every hidden z begins around 0 with variance 1 whatever σ is, and every output at the base rate 1/n_L.
+    """Hidden z begin around 0, alike in every layer whatever σ is, and outputs at the base rate 1/n_L (one output: ½).
 
+    With inputs of mean square 1 the variance of z is 1; pixels of digits have about 0.1, and z begins smaller.
     A neuron a = σ(z) whose z is N(0, 1) lies around σ(0), at a mean square distance s² = E[(σ(z) − σ(0))²]. So
     the layer above gets weights N(0, 1/(n_in s²)), for relu He's 2/n_in, and biases −σ(0) Σ_k w_jk, which take
     away what the σ(0) of all its inputs add up to: −½ Σ_k w_jk below a sigmoid. The first layer and the last

@@ -26,11 +26,8 @@ class Interpolation:
         self._place = np.empty((self.m, side**2), np.intp)
         self._first = np.arange(self.m, dtype=np.float32)[:, np.newaxis] * self.wide**2
         self._originals = np.zeros((self.m + 1) * self.wide**2, np.float32)
-        offset = np.arange(side) - (side - 1) / 2
-        ones = np.ones(side)
-        self._fields = np.stack(  # x, y and 1 at every pixel, from the centre of the image
-            [np.kron(ones, offset), np.kron(offset, ones), np.kron(ones, ones)]
-        ).astype(np.float32)
+        offset = np.arange(side, dtype=np.float32) - (side - 1) / 2  # from the centre of the image
+        self._offset_x, self._offset_y = np.tile(offset, side), np.repeat(offset, side)
 
     def set_affine(self, to_x: Array, to_y: Array) -> None:
         """Set `x` and `y` to an affine map of each image's pixels: rows (u, v, t), (m, 3), stand for u x + v y + t.
@@ -38,9 +35,13 @@ class Interpolation:
         There x and y are counted from the centre of the image.
         """
         for rows, places in ((to_x, self.x), (to_y, self.y)):
-            there = places[: len(rows)]
-            np.matmul(rows.astype(np.float32), self._fields, there)
-            np.add(there, (self.side + 1) / 2, there)
+            m = len(rows)
+            u, v, t = rows.astype(np.float32).T[:, :, np.newaxis]
+            term, there = self._upper[:m], places[:m]
+            np.multiply(u, self._offset_x, there)  # (no matrix product, whose last bits depend on the processor)
+            np.multiply(v, self._offset_y, term)
+            np.add(there, term, there)
+            np.add(there, t + np.float32((self.side + 1) / 2), there)
 
     def of(self, images: Images, out: Images) -> None:
         """The brightness of images (N, side²), N ≤ m, at the places; rounded, into `out`."""

@@ -127,11 +127,34 @@ def test_the_first_images_are_distorted_the_same_way_however_many_follow(random:
     np.testing.assert_array_equal(distorted(images[:3], **everything), distorted(images, **everything)[:3])
 
 
-def test_images_of_other_sizes_are_distorted_too(random: np.random.Generator) -> None:
-    for side in (1, 2, 8, 200):
-        images = random.integers(0, 256, (3, side, side), dtype=np.uint8)
-        everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "scaling": 0.1, "shift": 1.0}
-        assert distorted(images, **everything).shape == images.shape
+@pytest.mark.parametrize("side", [1, 2, 8, 200])
+def test_images_of_other_sizes_are_distorted_too(side: int, random: np.random.Generator) -> None:
+    images = random.integers(0, 256, (CHUNK // side**2 + 3 if side > 2 else 40, side, side), dtype=np.uint8)
+    np.testing.assert_array_equal(distorted(images), images)
+    shifted = distorted(np.full_like(images, 200), shift=0.4)
+    assert 200 * 0.5 * 0.5 < shifted.mean() < 200
+    everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "scaling": 0.1, "shift": 1.0}
+    assert (distorted(images, **everything) != images).any()
+
+
+def test_the_affine_part_scales_then_shears_then_rotates_about_the_centre() -> None:
+    """Every place by the formula, with loops, from the same random numbers."""
+    settings = {"rotation": 40.0, "scaling": 0.3, "shear": 0.5, "shift": 2.0}
+    distortion = Distortion(AugmentationConfig.model_validate(settings), 8)
+    distortion._draw_places(np.random.default_rng(5))
+    interpolation = distortion._interpolation
+    drawn = np.random.default_rng(5).uniform(-1, 1, (6, interpolation.m))
+    for image in (0, 1, interpolation.m - 1):
+        angle, shear, scale_x, scale_y, shift_x, shift_y = drawn[:, image]
+        turn = np.radians(40.0 * angle)
+        R = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        S = np.array([[1, 0.5 * shear], [0, 1]])
+        D = np.diag([1 / (1 + 0.3 * scale_x), 1 / (1 + 0.3 * scale_y)])
+        for y in range(8):
+            for x in range(8):
+                expected = R @ S @ D @ [x - 3.5, y - 3.5] + [2 * shift_x, 2 * shift_y] + 3.5 + 1  # 1: the black edge
+                found = interpolation.x[image, 8 * y + x], interpolation.y[image, 8 * y + x]
+                np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def config(seed: int = 0, **augmentation: object) -> Config:
@@ -176,21 +199,26 @@ def test_inputs_that_are_no_bytes_are_refused(examples: Examples) -> None:
         next(fresh_examples(config(rotation=10.0), as_floats, 0))
 
 
-def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_epoch_is_prepared_elsewhere_while_this_one_trains(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import threading
 
-    begun = [threading.Event() for _ in range(4)]
+    done = [threading.Event() for _ in range(4)]
     call, count = Distortion.__call__, iter(range(4))
 
     def watched(self: Distortion, *arguments: object) -> object:
-        begun[next(count)].set()
-        return call(self, *arguments)  # type: ignore[arg-type]
+        images = call(self, *arguments)  # type: ignore[arg-type]
+        done[next(count)].set()
+        return images
 
     monkeypatch.setattr(Distortion, "__call__", watched)
     epochs = fresh_examples(config(rotation=10.0), examples, 0)
-    next(epochs)
-    assert begun[1].wait(10)
-    assert not begun[2].is_set()
+    first = next(epochs)
+    before = first.inputs.copy()
+    assert done[1].wait(10)
+    np.testing.assert_array_equal(first.inputs, before)  # the next epoch's images are elsewhere
+    assert not done[2].is_set()
     epochs.close()
 
 

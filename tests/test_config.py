@@ -102,6 +102,7 @@ BAD = [
     ("augmentation: {elastic: {apha: 36}}", "my.yaml:1: augmentation.elastic.apha: unknown key; did you mean alpha?"),
     ("augmentation: {elastik: {alpha: 36}}", "my.yaml:1: augmentation.elastik: unknown key; did you mean elastic?"),
     ("augmentation: true", "my.yaml:1: augmentation: True: must be a mapping of keys"),
+    ("network:\n  sizes: [5, 1]\naugmentation:\n  rotation: 2", "my.yaml:3: augmentation: is for square images, and 5 inputs of network.sizes make none"),
     ("training: {warmup: -1}", "my.yaml:1: training.warmup: -1: must be ≥ 0"),
     ("data: {deslant: 1}", "my.yaml:1: data.deslant: 1: must be a valid boolean"),
     ("network: {init: xavier}", "network.init: 'xavier': must be 'standard_normal', 'lecun_normal'"),

@@ -91,9 +91,9 @@ def test_the_commands_deslant_whatever_a_network_so_configured_sees(nn: Command,
 
 def test_inputs_that_are_no_square_images_are_not_deslanted(nn: Command) -> None:
     for arguments, reason in (
-        (["chain", "--set", "data.deslant=true"], "data.deslant: is for images, and data.source: inline has none; leave it out"),
+        (["chain", "--set", "data.deslant=true"], "data.deslant: is for images, and data.source: inline has none; --set data.deslant=false"),
         (["nielsen", "--set", "data.deslant=true", "--set", "network.sizes=[780,10]"],
-         "data.deslant: is for square images, and 780 inputs of network.sizes make none; leave it out"),
+         "data.deslant: is for square images, and 780 inputs of network.sizes make none; --set data.deslant=false"),
     ):  # fmt: skip
         outcome = nn("train", *arguments)
         assert outcome.code == 2

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command, Outcome
+from nn_cli.sheet import Captioned, write_sheet
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from data_scripts.idx import read_split, write_idx
 from mnist_nn import Config, Examples, forward, load_checkpoint, read_config
@@ -58,7 +60,7 @@ def test_a_preview_without_augmentation_is_refused_with_the_way_to_some(nn: Comm
 
 
 def test_the_misread_digits_are_drawn_each_once_in_the_order_of_their_labels(
-    nn: Command, small: Path, digits: Path
+    nn: Command, small: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert nn("train", small, "--run-dir", "run", "--quiet").code == 0
     outcome = nn("evaluate", "run", "--misread", "sheet.png")
@@ -74,6 +76,27 @@ def test_the_misread_digits_are_drawn_each_once_in_the_order_of_their_labels(
     captions = 14
     for place, i in enumerate(wrong):
         np.testing.assert_array_equal(digit_at(sheet, *divmod(place, across), captions), images[i])
+    written = sheets_written(monkeypatch)
+    monkeypatch.setattr("nn_cli.misread.MOST", 3)
+    told = nn("evaluate", "run", "--misread", "sheet.png").err
+    assert nn("evaluate", "run", "--misread", "sheet.png", "--split", "train").code == 0
+    assert f"the first 3 of {len(wrong)} misread digits are drawn" in told
+    first = sorted(np.flatnonzero(answers != labels)[:3], key=lambda i: (labels[i], i))
+    assert [digit.caption for digit in written[0]] == [f"{labels[i]}  as  {answers[i]}" for i in first]
+    np.testing.assert_array_equal([digit.image for digit in written[0]], images[first])
+
+
+def sheets_written(monkeypatch: pytest.MonkeyPatch) -> list[list[Captioned]]:
+    """The digits of each sheet that is written from now on, row after row."""
+    written: list[list[Captioned]] = []
+    write = write_sheet
+
+    def spy(option: str, path: Path, rows: list[list[Captioned]]) -> None:
+        written.append([digit for row in rows for digit in row])
+        write(option, path, rows)
+
+    monkeypatch.setattr("nn_cli.misread.write_sheet", spy)
+    return written
 
 
 def test_a_network_without_mistakes_gets_no_sheet(nn: Command) -> None:
@@ -110,7 +133,9 @@ def commands(nn: Command, small: Path, file: str) -> list[Outcome]:
 
 def test_a_sheet_replaces_a_sheet_but_no_other_file(nn: Command, small: Path) -> None:
     assert nn("train", small, "--run-dir", "run", "--quiet").code == 0
-    Image.new("L", (3, 3)).save("photo.png")
+    about = PngInfo()
+    about.add_text("Software", "nnU-Net viewer")
+    Image.new("L", (3, 3)).save("photo.png", pnginfo=about)
     Path("notes.txt").write_text("mine")
     Path("directory").mkdir()
     for file, reason in (
@@ -142,7 +167,7 @@ def test_misread_inputs_that_are_no_images_are_refused(nn: Command) -> None:
     assert nn("train", "chain", "--quiet", "--run-dir", "run").code == 0
     outcome = nn("evaluate", "run", "--misread", "sheet.png")
     assert outcome.code == 2
-    assert "--misread sheet.png: draws square images, and 1 inputs of this network are none" in outcome.error
+    assert "--misread sheet.png: draws images, and data.source: inline has none" in outcome.error
 
 
 def test_rectangular_images_and_inputs_that_are_no_images_are_not_distorted(nn: Command) -> None:
@@ -150,10 +175,37 @@ def test_rectangular_images_and_inputs_that_are_no_images_are_not_distorted(nn: 
     options = ["--set", "augmentation.rotation=5"]
     idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5"]
     for arguments, reason in (
-        (["mnist", *idx, *options], "augmentation: is for square images, and the train images are 14 × 56 pixels; leave it out"),
-        (["chain", *options], "augmentation: is for images, and data.source: inline has none; leave it out"),
-        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: is for square images, and 785 inputs of network.sizes make none; leave it out"),
+        (["mnist", *idx, *options], "augmentation: is for square images, and the train images are 14 × 56 pixels; --set augmentation={}"),
+        (["chain", *options], "augmentation: is for images, and data.source: inline has none; --set augmentation={}"),
+        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: is for square images, and 785 inputs of network.sizes make none; --set augmentation={}"),
     ):  # fmt: skip
         outcome = nn("train", *arguments)
         assert outcome.code == 2
         assert reason in outcome.error
+
+
+def test_rectangular_images_are_trained_on_and_evaluated_but_not_drawn(nn: Command) -> None:
+    write_all("flat", np.zeros((20, 14, 56), np.uint8), np.zeros(20, np.uint8))
+    idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5", "--set", "training.epochs=1"]
+    assert nn("train", "mnist", *idx, "--set", "augmentation={}", "--run-dir", "run", "--quiet").code == 0
+    assert nn("evaluate", "run").code == 0
+    outcome = nn("evaluate", "run", "--misread", "sheet.png")
+    assert outcome.code == 2
+    assert "--misread: is for square images, and the test images are 14 × 56 pixels" in outcome.error
+
+
+def test_small_digits_are_drawn_as_large_as_others_so_that_captions_have_room(nn: Command) -> None:
+    labels = np.arange(20, dtype=np.uint8) % 10
+    write_all("tiny", np.repeat(labels[:, None, None], 25).reshape(20, 5, 5), labels)
+    idx = [
+        "--set",
+        "data.source=idx",
+        "--data-dir",
+        "tiny",
+        "--set",
+        "data.validation=0",
+        "--set",
+        "network.sizes=[25,10]",
+    ]
+    outcome = nn("train", "mnist", *idx, "--set", "training.epochs=2", "--preview-augmentation", "sheet.png")
+    assert "sheet written to sheet.png (204 × 680 pixels)" in outcome.err

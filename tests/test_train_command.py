@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from mnist_nn import Config, initial_state, load_checkpoint, read_config, save_checkpoint
 from mnist_nn.errors import RunError
@@ -80,6 +81,8 @@ def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tm
     assert description["epochs"] == 3
     assert set(description["versions"]) == {"nn", "python", "numpy"}
     assert {"blas", "threads", "cores"} <= set(description["machine"])
+    for library in ThreadpoolController().select(user_api="blas").info():
+        assert library.get("architecture", "") in description["machine"]["blas"]
     assert description["data"]["training_examples"] == 250
     assert description["started"] < description["updated"]
     best = load_checkpoint(run / "checkpoints" / "best.safetensors").state.best
