@@ -44,7 +44,7 @@ def blas_threads() -> int | None:
     return max((library["num_threads"] for library in _blas().info()), default=None)
 
 
-def _kernels() -> list[str]:
+def kernels() -> list[str]:
     """For which processor the BLAS computes, such as SkylakeX, where it tells: other kernels give other last bits."""
     return sorted({library["architecture"] for library in _blas().info() if "architecture" in library})
 
@@ -58,7 +58,7 @@ def choose_threads(config: "Config") -> None:
 
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
-    click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available)))
+    click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))
 
 
 def describe_machine() -> dict[str, Any]:
@@ -80,7 +80,7 @@ def describe_machine() -> dict[str, Any]:
             "processor": platform.machine(),
             "model": _processor_model(),
             "cores": cores,
-            "blas": " ".join(filter(None, [name, blas.get("version"), *_kernels()])),
+            "blas": " ".join(filter(None, [name, blas.get("version"), *kernels()])),
             "threads": blas_threads() or cores,
         },
     }

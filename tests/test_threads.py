@@ -17,26 +17,29 @@ def config(sizes: list[int], batch_size: int, threads: int | None = None) -> Con
 
 
 @pytest.mark.parametrize(
-    ("sizes", "batch_size", "available", "expected"),
+    ("sizes", "batch_size", "available", "expected", "with_fast_kernels"),
     [
-        ([784, 30, 10], 10, 2, 1),
-        ([784, 100, 10], 10, 64, 1),
-        ([784, 100, 10], 64, 2, 1),
-        ([784, 100, 10], 100, 2, 2),
-        ([784, 800, 10], 128, 2, 2),
-        ([784, 800, 10], 128, 1, 1),
-        ([784, 800, 10], 128, 64, 24),
-        ([784, 2500, 2000, 1500, 1000, 500, 10], 128, 64, 64),
+        ([784, 30, 10], 10, 2, 1, 1),
+        ([784, 100, 10], 10, 64, 1, 1),
+        ([784, 100, 10], 64, 2, 1, 1),
+        ([784, 100, 10], 100, 2, 2, 1),
+        ([784, 512, 512, 10], 64, 2, 2, 1),
+        ([784, 800, 10], 128, 2, 2, 2),
+        ([784, 800, 10], 128, 1, 1, 1),
+        ([784, 800, 10], 128, 64, 24, 3),
+        ([784, 2500, 2000, 1500, 1000, 500, 10], 128, 64, 64, 61),
     ],
 )
 def test_small_steps_take_one_thread_and_large_ones_all_that_are_there(
-    sizes: list[int], batch_size: int, available: int, expected: int
+    sizes: list[int], batch_size: int, available: int, expected: int, with_fast_kernels: int
 ) -> None:
-    assert threads_for(config(sizes, batch_size), available) == expected
+    assert threads_for(config(sizes, batch_size), available, ["Haswell"]) == expected
+    assert threads_for(config(sizes, batch_size), available, []) == expected
+    assert threads_for(config(sizes, batch_size), available, ["SkylakeX"]) == with_fast_kernels
 
 
 def test_a_number_that_is_asked_for_is_taken() -> None:
-    assert threads_for(config([784, 30, 10], 10, threads=3), available=2) == 3
+    assert threads_for(config([784, 30, 10], 10, threads=3), available=2, kernels=[]) == 3
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2])

@@ -18,11 +18,12 @@ from work import LEARNING_RATE, Cell, Run, config, digits, floor, nn
 
 def of_nn(cell: Cell, threads: int) -> Run:
     """With as many of the threads as `nn train` would choose."""
+    from nn_cli.machine import kernels
     from threadpoolctl import threadpool_limits
 
     from mnist_nn.threads import threads_for
 
-    threadpool_limits(threads_for(config(cell), threads), user_api="blas")
+    threadpool_limits(threads_for(config(cell), threads, kernels()), user_api="blas")
     return nn(cell, *digits())
 
 
