@@ -33,10 +33,7 @@ def print_essentials(
     for name, value in (
         ("network", f"{sizes} {activation}, {state.network.parameters.size:,} parameters"),
         ("cost", config.cost.replace("_", " ")),
-        (
-            "data",
-            f"{source}: {len(training):,} to train on, {len(validation):,} to validate",
-        ),
+        ("data", f"{source}: {len(training):,} to train on, {len(validation):,} to validate"),
         ("distort", ", ".join(_distortions(config.augmentation))),
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),

@@ -1,8 +1,8 @@
 """Fail if training has become slower: `python tests/benchmarks/guard.py`, without peers, in half a minute.
 
 What is looked at is never seconds but the time of a step over that of its matrix products alone, both measured in turns
-in this process. The limits lie a seventh or more above the highest ratio that was seen with any kernels of OpenBLAS, and
-well below twice the lowest. With --slowed every step is done twice, and the guard must fail in every cell: the proof that
+in this process. The limits lie a seventh or more above the highest ratio that was seen with OpenBLAS's kernels for
+Haswell and SkylakeX, and well below twice the lowest. With --slowed every step is done twice, and the guard must fail in every cell: the proof that
 it can.
 """
 

@@ -53,7 +53,8 @@ def table(data_dir: Path, with_torch: bool, rounds: int = 3) -> Iterator[str]:
     yield "Seconds from the command to the end of the epoch that first reaches a validation accuracy, whole processes in"
     yield f"turns, reading the .gz files included; the median of {rounds}. `nn train mnist` undistorted, for 98 % with 200"
     yield "hidden neurons (100 stay below it), against"
-    yield "[the plainest script](plain_torch.py) for the same network and schedule in PyTorch.\n"
+    yield "[the plainest script](plain_torch.py) for the same network and schedule in PyTorch. The epochs are those of the first"
+    yield "turn, one seed each; where `nn` needs fewer, that is its initialisation, not its speed.\n"
     yield "| network | validation accuracy | nn | PyTorch | times as long |"
     yield "|---|---|---|---|---|"
     for hidden, wanted in ((100, 0.97), (200, 0.98)):
