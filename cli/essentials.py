@@ -37,6 +37,7 @@ def print_essentials(
         ("distort", ", ".join(_distortions(config.augmentation))),
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
+        ("compiled", "with Numba, which the first time takes some seconds" if settings.compiled else ""),
         ("seed", f"{config.seed}, {config.dtype}"),
         ("run", printable(str(run.path))),
     ):

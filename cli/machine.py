@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What decides the last bits of a result and is not what it was, such as "numpy was 2.3.0 and is 2.4.1"."""
     found = []
-    for part, keys in (("versions", ("nn", "numpy")), ("machine", ("processor", "model", "blas", "threads"))):
+    for part, keys in (
+        ("versions", ("nn", "numpy", "numba", "scipy")),
+        ("machine", ("processor", "model", "blas", "threads")),
+    ):
         before, after = then.get(part, {}), now[part]
-        found += [f"{key} was {before.get(key)} and is {after[key]}" for key in keys if before.get(key) != after[key]]
+        found += [
+            f"{key} was {before.get(key)} and is {after.get(key)}" for key in keys if before.get(key) != after.get(key)
+        ]
     return found
 
 
@@ -32,7 +37,7 @@ def _processor_model() -> str:
 
 
 def _blas() -> Any:
-    """The BLAS that NumPy has loaded, where threadpoolctl knows it."""
+    """The BLAS that NumPy has loaded, and SciPy where steps are compiled, as far as threadpoolctl knows it."""
     import numpy  # noqa: F401 - loads it
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -52,17 +57,20 @@ def kernels() -> list[str]:
 def choose_threads(config: "Config") -> None:
     """For the rest of this command let the matrix products use the threads that the configuration asks for.
 
-    Where it leaves that open, no more than the environment allows (OPENBLAS_NUM_THREADS and the like).
+    Where it leaves that open, no more than the environment allows (OPENBLAS_NUM_THREADS and the like). Raises
+    ConfigError where it asks for compiled steps and they cannot be had.
     """
     from mnist_nn.threads import threads_for
 
+    if config.training.compiled:
+        import mnist_nn.compiled  # noqa: F401 - loads the BLAS of the compiled steps
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
     click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))
 
 
-def describe_machine() -> dict[str, Any]:
-    """Versions, processor, BLAS and the number of threads it may use."""
+def describe_machine(*, compiled: bool = False) -> dict[str, Any]:
+    """Versions, processor, BLAS and the number of threads it may use; with those that compiled steps depend on."""
     import numpy as np
 
     build: Any = np.show_config(mode="dicts")
@@ -74,6 +82,7 @@ def describe_machine() -> dict[str, Any]:
             "nn": version("mnist-nn"),
             "python": platform.python_version(),
             "numpy": np.__version__,
+            **({package: version(package) for package in ("numba", "scipy")} if compiled else {}),
         },
         "machine": {
             "platform": platform.platform(),

@@ -86,7 +86,7 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     description = {
         "recipe": recipe,
         "seed": settings.seed,
-        **describe_machine(),
+        **describe_machine(compiled=settings.training.compiled),
         "data": describe_data(settings, training, validation),
     }
     path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
@@ -126,7 +126,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
             raise RunError(
                 f"{run.path}: was trained on other data; name the directory of the same data with --data-dir"
             )
-        for difference in differences(description, describe_machine()):
+        for difference in differences(description, describe_machine(compiled=config.training.compiled)):
             note(f"warning: {printable(difference)}; the last bits may differ from an uninterrupted run's")
         if not quiet:
             note(f"continuing in epoch {checkpoint.state.epoch + 1}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+Sigma = Callable[[Array, Array], Array]
 
 ONE = np.ones((), np.float32)  # as an array, which NumPy takes up a third of a microsecond faster than Python's 1
 
@@ -47,18 +48,17 @@ def tanh_prime(a: Array, out: Array) -> Array:
 
 def relu(z: Array, out: Array) -> Array:
     """σ(z) = max(z, 0)."""
-    return np.maximum(z, 0, out=out)
+    return z.clip(0, None, out)
 
 
 def relu_prime(a: Array, out: Array) -> Array:
     """σ′(z) = 1 where z > 0 (exactly where a > 0), else 0."""
-    return np.greater(a, 0, out, casting="unsafe")
+    return np.sign(a, out)
 
 
 def identity(z: Array, out: Array) -> Array:
     """σ(z) = z, for exercises by hand."""
-    np.copyto(out, z)
-    return out
+    return np.positive(z, out)
 
 
 def identity_prime(a: Array, out: Array) -> Array:
@@ -71,8 +71,8 @@ class Activation(NamedTuple):
     """σ and σ′. `sigma(z, out)` gives a; `sigma_prime(a, out)` gives ∂a/∂z."""
 
     name: ActivationName
-    sigma: Callable[[Array, Array], Array]
-    sigma_prime: Callable[[Array, Array], Array]
+    sigma: Sigma
+    sigma_prime: Sigma
 
 
 ACTIVATIONS: dict[ActivationName, Activation] = {

@@ -59,6 +59,20 @@ class BackwardPass:
         )
 
 
+def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
+    """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
+    if len(dz_db) == 1:
+        np.dot(dC_dz, a_prev.T, dC_dw)  # matmul has no BLAS for one column
+    else:
+        np.matmul(dC_dz, a_prev.T, dC_dw)  # and dot clears its result first
+    np.dot(dC_dz, dz_db, dC_db)
+
+
+def to_previous_layer(w: Array, dC_dz: Array, dC_da_prev: Array) -> None:
+    """∂C/∂a_k^(l−1) = Σ_j w_jk^(l) ∂C/∂z_j^(l), over every path j."""
+    np.dot(w.T, dC_dz, dC_da_prev)
+
+
 def backprop(
     network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
 ) -> BackwardPass:
@@ -75,7 +89,6 @@ def backprop(
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
     dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db
     out.dC_dC_k.fill(scale / m)
-    product = np.dot if m == 1 else np.matmul  # as dot clears its result first, and matmul has no BLAS for one column
 
     if cost.dC_dz is None:
         cost.dC_da(a[L], y, dC_da[L])
@@ -87,8 +100,7 @@ def backprop(
             np.multiply(dC_dz[L], out.dC_dC_k, dC_dz[L])
         else:
             np.multiply(da_dz[l], dC_da[l], dC_dz[l])
-        product(dC_dz[l], a[l - 1].T, dC_dw[l])
-        np.dot(dC_dz[l], out.dz_db, dC_db[l])
+        to_parameters(dC_dz[l], a[l - 1], out.dz_db, dC_dw[l], dC_db[l])
         if l > 1:
-            np.dot(w[l].T, dC_dz[l], dC_da[l - 1])
+            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])
     return out

@@ -125,6 +125,7 @@ class TrainingConfig(Section):
     threads: int | None = Field(
         None, ge=1, le=1024, description="of the matrix products; null: as many as a step of this size repays"
     )
+    compiled: bool = Field(False, description="compile the steps with Numba: faster where they are small")
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
 
 

@@ -93,14 +93,19 @@ class Batches:
 
         Each is good until the next is asked for.
         """
-        for start in range(0, len(rows), self._rows):
-            chunk = rows[start : start + self._rows]
-            self._fill(chunk)
-            whole, rest = divmod(len(chunk), self._m)
+        for x_rows, _ in self.several(rows):
+            whole, rest = divmod(len(x_rows), self._m)
             yield from self._batches[:whole]
             if rest:
                 x, y = self._batches[whole]
                 yield x[:, :rest], y[:, :rest]
+
+    def several(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
+        """The same a few batches at a time, one example per row: x (k, n_0) and y (k, n_L)."""
+        for start in range(0, len(rows), self._rows):
+            chunk = rows[start : start + self._rows]
+            self._fill(chunk)
+            yield self._x[: len(chunk)], self._y[: len(chunk)]
 
     def _fill(self, rows: Labels) -> None:
         """Gather them. (mode="clip" lets `take` write straight into `out`.)"""

@@ -108,6 +108,12 @@ class ForwardPass:
         )
 
 
+def weighted_sum(w: Array, a_prev: Array, b: Array, z: Array) -> None:
+    """z^(l) = w^(l) a^(l−1) + b^(l), into z of shape (n_l, m)."""
+    np.dot(w, a_prev, z)
+    np.add(z, b, z)
+
+
 def forward(network: Network, x: Array, out: ForwardPass | None = None) -> ForwardPass:
     """Compute every z^(l) = w^(l) a^(l−1) + b^(l) and a^(l) = σ(z^(l)), from a^(0) = x of shape (n_0, m).
 
@@ -120,7 +126,6 @@ def forward(network: Network, x: Array, out: ForwardPass | None = None) -> Forwa
     z, a = out.z, out.a
     a[0] = x
     for l in network.layers:
-        np.dot(network.w[l], a[l - 1], z[l])
-        np.add(z[l], network.b[l], z[l])
+        weighted_sum(network.w[l], a[l - 1], network.b[l], z[l])
         network.activation[l].sigma(z[l], a[l])
     return out

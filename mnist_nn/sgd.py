@@ -9,6 +9,24 @@ from .backprop import Gradient
 from .network import Network, aligned_zeros
 
 
+def remember(velocity: Array, momentum: float, eta_gradient: Array) -> None:
+    """v ← momentum · v + η ∇C, in place."""
+    np.multiply(velocity, momentum, velocity)
+    np.add(velocity, eta_gradient, velocity)
+
+
+def descend(parameters: Array, velocity: Array) -> None:
+    """w ← w − v, in place, for all weights and biases."""
+    np.subtract(parameters, velocity, parameters)
+
+
+def penalize(w: Array, l2: float, scratch: Array, dC_dw: Array) -> None:
+    """∂C/∂w ← ∂C/∂w + l2 · w, in place; `scratch` is a vector with room for w."""
+    penalty = scratch[: w.size].reshape(w.shape)
+    np.multiply(w, l2, penalty)
+    np.add(dC_dw, penalty, dC_dw)
+
+
 @dataclass(frozen=True)
 class SGD:
     """The step rule with Polyak's momentum, in the form of Sutskever et al. (2013) and of Keras:
@@ -30,11 +48,10 @@ class SGD:
     def step(self, network: Network, eta_gradient: Gradient, velocity: Array) -> None:
         """One step in place, from η ∇C (see `backprop`'s `scale`), which is only read. `velocity` is updated."""
         if self.momentum:
-            np.multiply(velocity, self.momentum, velocity)
-            np.add(velocity, eta_gradient.vector, velocity)
+            remember(velocity, self.momentum, eta_gradient.vector)
         else:
             velocity = eta_gradient.vector
-        np.subtract(network.parameters, velocity, network.parameters)
+        descend(network.parameters, velocity)
 
 
 def add_l2(network: Network, gradient: Gradient, l2: float, scratch: Array | None = None) -> None:
@@ -45,6 +62,4 @@ def add_l2(network: Network, gradient: Gradient, l2: float, scratch: Array | Non
     if scratch is None:
         scratch = np.empty_like(network.parameters)
     for l in network.layers:
-        penalty = scratch[: network.w[l].size].reshape(network.w[l].shape)
-        np.multiply(network.w[l], l2, penalty)
-        np.add(gradient.dC_dw[l], penalty, gradient.dC_dw[l])
+        penalize(network.w[l], l2, scratch, gradient.dC_dw[l])

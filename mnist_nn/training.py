@@ -165,6 +165,7 @@ class Loop:
     """The buffers of the inner loop, made once: one set per batch size, the last batch may be smaller."""
 
     def __init__(self, config: Config, network: Network, training: Examples) -> None:
+        """Raises ConfigError where compiled steps are asked for and cannot be had."""
         self.network = network
         self.cost = COSTS[config.cost]
         self.sgd = SGD(config.training.momentum)
@@ -178,13 +179,24 @@ class Loop:
         self.batches = Batches(training, self.batch_size, network.parameters.dtype)
         self.buffers = {
             m: (ForwardPass.empty(network, m), BackwardPass.empty(network, m, self.gradient))
-            for m in {self.batch_size, len(training) % self.batch_size} - {0}
+            for m in (self.batch_size, len(training) % self.batch_size)
+            if m
         }
+        self.compiled = None
+        if config.training.compiled:
+            from .compiled import CompiledSteps  # Numba takes its time, and is an option
+
+            self.compiled = CompiledSteps(network, self.cost, self.sgd.momentum, self.l2, self.buffers)
 
     @np.errstate(all="ignore")  # NaN and infinity are looked for after the slice
     def run(self, order: Labels, first: int, last: int, velocity: np.ndarray, learning_rate: float) -> None:
         """Steps first..last−1 of the epoch whose shuffled order is given."""
-        for x, y in self.batches.of(order[first * self.batch_size : last * self.batch_size]):
+        rows = order[first * self.batch_size : last * self.batch_size]
+        if self.compiled is not None:
+            for x_rows, y_rows in self.batches.several(rows):
+                self.compiled(x_rows, y_rows, velocity, learning_rate)
+            return
+        for x, y in self.batches.of(rows):
             forward_pass, backward_pass = self.buffers[x.shape[1]]
             forward(self.network, x, out=forward_pass)
             backprop(self.network, self.cost, forward_pass, y, out=backward_pass, scale=learning_rate)

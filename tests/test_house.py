@@ -12,7 +12,7 @@ import pytest
 # Each module of mnist_nn may import those above it in this list.
 ORDER = [
     "errors", "activation", "cost", "network", "backprop", "initialization", "randomness", "dataset", "sgd",
-    "config", "interpolation", "augmentation", "deslanting", "fresh_examples", "schedule", "config_errors", "config_file", "config_writer", "evaluation", "gradient_check", "inspection", "written_out", "threads", "training", "checkpoint", "epoch_table",
+    "config", "interpolation", "augmentation", "deslanting", "fresh_examples", "schedule", "config_errors", "config_file", "config_writer", "evaluation", "gradient_check", "inspection", "written_out", "threads", "compiled", "training", "checkpoint", "epoch_table",
     "run_directory",
 ]  # fmt: skip
 

@@ -1,0 +1,175 @@
+"""Compiled steps do what the others do, are repeatable to the bit, and are an option."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+
+from mnist_nn import Config, Examples, initial_state
+from mnist_nn.activation import ACTIVATIONS
+from mnist_nn.training import Loop
+
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba: pip install 'mnist-nn[compiled]'")
+
+
+def settings(
+    sizes: tuple[int, ...] = (6, 5, 4, 3),
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    cost: str = "squared_error",
+    dtype: str = "float64",
+    **training: object,
+) -> Config:
+    return Config.model_validate(
+        {
+            "dtype": dtype,
+            "network": {"sizes": list(sizes), "activation": activation, "output": output},
+            "cost": cost,
+            "training": {"batch_size": 4, "learning_rate": 0.1, "momentum": 0.5, "l2": 0.1, **training},
+        }
+    )
+
+
+def parameters_after_an_epoch(config: Config, *, compiled: bool) -> np.ndarray:
+    """Of 22 examples in batches of 4, so that the last batch is smaller; the steps in two slices."""
+    config = config.model_copy(update={"training": config.training.model_copy(update={"compiled": compiled})})
+    random = np.random.default_rng(5)
+    n, n_L = config.network.sizes[0], config.network.sizes[-1]
+    examples = Examples(random.integers(0, 256, (22, n), dtype=np.uint8), random.random((22, n_L)))
+    state = initial_state(config)
+    loop = Loop(config, state.network, examples)
+    order = random.permutation(22)
+    for first, last in ((0, 2), (2, 6)):
+        loop.run(order, first, last, state.velocity, config.training.learning_rate)
+    return state.network.parameters
+
+
+EVERY = [
+    (hidden, output, cost)
+    for hidden in ACTIVATIONS
+    for output in ACTIVATIONS
+    for cost in ("squared_error", "cross_entropy")
+    if cost == "squared_error" or output == "sigmoid"
+]
+
+
+@needs_numba
+@pytest.mark.parametrize(("activation", "output", "cost"), EVERY)
+@pytest.mark.parametrize("sizes", [(6, 3), (6, 5, 3), (6, 5, 4, 3)])
+@pytest.mark.parametrize("training", [{}, {"momentum": 0.0, "l2": 0.0}, {"batch_size": 1}, {"batch_size": 50}])
+def test_run_by_numpy_the_steps_to_be_compiled_give_the_same_bits_as_the_chapters(
+    activation: str,
+    output: str,
+    cost: str,
+    sizes: tuple[int, ...],
+    training: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numba
+
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    config = settings(sizes, activation, output, cost, "float32", **training)
+    found = parameters_after_an_epoch(config, compiled=True)
+    np.testing.assert_array_equal(found, parameters_after_an_epoch(config, compiled=False))
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("activation", "output", "cost", "sizes"),
+    [
+        ("sigmoid", "sigmoid", "squared_error", (6, 5, 4, 3)),
+        ("tanh", "sigmoid", "cross_entropy", (6, 5, 3)),
+        ("relu", "identity", "squared_error", (6, 5, 3)),
+        ("identity", "tanh", "squared_error", (6, 5, 3)),
+    ],
+)
+def test_compiled_they_give_the_same_numbers(activation: str, output: str, cost: str, sizes: tuple[int, ...]) -> None:
+    config = settings(sizes, activation, output, cost)
+    found = parameters_after_an_epoch(config, compiled=True)
+    expected = parameters_after_an_epoch(config, compiled=False)
+    assert np.abs(expected - initial_state(config).network.parameters).max() > 0.01
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@needs_numba
+def test_compiled_they_compute_in_the_precision_of_the_network() -> None:
+    config = settings(dtype="float32")
+    found = parameters_after_an_epoch(config, compiled=True)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, parameters_after_an_epoch(config, compiled=False), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(found, parameters_after_an_epoch(config, compiled=True))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of the test's own for what Numba has compiled."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@needs_numba
+def test_what_was_compiled_is_kept_and_compiled_again_where_it_is_damaged(cache: Path) -> None:
+    config = settings((3, 2))
+    first = parameters_after_an_epoch(config, compiled=True)
+    kept = [file for file in cache.rglob("*") if file.is_file()]
+    assert {file.suffix for file in kept} == {".nbi", ".nbc"}
+    assert all("sigmoid_sigmoid_squared_error" in file.name for file in kept)
+    np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:-9])
+    np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+
+
+@needs_numba
+def test_without_a_place_to_keep_it_it_is_compiled_all_the_same(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+    cache.write_text("in the way of the directory")
+    config = settings((3, 2))
+    found = parameters_after_an_epoch(config, compiled=True)
+    np.testing.assert_allclose(found, parameters_after_an_epoch(config, compiled=False), rtol=1e-12)
+
+
+@needs_numba
+def test_a_compiled_run_extended_gives_the_bits_of_a_longer_one_and_tells_what_compiled_it(
+    nn: Command, small: Path
+) -> None:
+    compiled = ["--set", "training.compiled=true", "--set", "training.schedule=constant"]
+    short = nn("train", small, *compiled, "--run-dir", "short")
+    assert short.code == 0
+    assert "compiled with Numba" in short.err
+    longer = nn("train", small, *compiled, "--set", "training.epochs=5", "--run-dir", "long")
+    extended = nn("train", "--resume", "short", "--set", "training.epochs=5")
+    fingerprints = [
+        [line for line in outcome.out.splitlines() if line.startswith("fingerprint")] for outcome in (longer, extended)
+    ]
+    assert fingerprints[0] == fingerprints[1] != []
+    assert {"numba", "scipy"} <= json.loads(Path("short/run.json").read_text())["versions"].keys()
+    nn("train", small, "--set", "training.schedule=constant", "--set", "training.epochs=5", "--run-dir", "plain")
+    costs = []
+    for run in ("long", "plain"):
+        with Path(run, "metrics.csv").open() as file:
+            costs.append([float(row["train_cost"]) for row in csv.DictReader(file)])
+    assert costs[0] == pytest.approx(costs[1], rel=1e-4)
+
+
+def test_without_numba_the_error_names_the_key_and_the_ways_out(
+    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "mnist_nn.compiled", raising=False)
+    outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
+    assert outcome.code == 2
+    assert "training.compiled: true: needs Numba and SciPy" in outcome.error
+    assert "pip install 'mnist-nn[compiled]', or --set training.compiled=false" in outcome.error
+    assert not Path("run").exists()
+    assert nn("train", small, "--run-dir", "run").code == 0
