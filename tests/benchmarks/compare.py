@@ -5,6 +5,7 @@ and a ratio is the median of the ratios within a turn. With --write the results 
 """
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -27,6 +28,7 @@ from worker import TRAINERS
 
 HERE = Path(__file__).parent
 REST = 0.3  # seconds between two turns: the threads of some trainers spin for a while when they have nothing to do
+OWN = ["nn", "compiled"]
 PEERS = {"jax": "jax", "torch": "torch", "sklearn": "scikit-learn"}
 NAMES = {"jax": "JAX, jit + scan", "torch": "PyTorch, eager", "sklearn": "scikit-learn"}
 
@@ -34,8 +36,9 @@ ABOUT_THE_GRID = """\
 ## The grid
 
 Microseconds per training step (shuffle, gather, forward, backprop, step; float32, squared error, plain SGD), medians of {rounds}
-turns, each trainer in a process of its own, on so many cores. The floor is the matrix products of `nn`'s own step alone. In brackets:
-how many times as long as `nn` the peer takes. The peers get their inputs as 188 MB of floats; `nn` makes floats of bytes as it goes.
+turns in each of {starts} processes, each trainer in processes of its own, on so many cores. The floor is the matrix products of `nn`'s own step alone; compiled is `nn`
+with `training.compiled`. In brackets: how many times as long as `nn` a peer takes, and as `nn` compiled. The peers get their inputs as
+188 MB of floats; `nn` makes floats of bytes as it goes.
 """
 
 
@@ -78,15 +81,19 @@ def once(process: subprocess.Popen[str]) -> float:
     return float(process.stdout.readline())
 
 
-def measure(cell: Cell, threads: int, rounds: int, names: list[str]) -> dict[str, list[float]]:
-    """Seconds of each trainer, one figure for each turn."""
-    with ExitStack() as stack:
-        workers = {name: stack.enter_context(worker(name, cell, threads)) for name in names}
-        seconds: dict[str, list[float]] = {name: [] for name in names}
-        for _ in range(rounds):
-            for name, process in workers.items():
-                time.sleep(REST)
-                seconds[name].append(once(process))
+def measure(cell: Cell, threads: int, starts: int, rounds: int, names: list[str]) -> dict[str, list[float]]:
+    """Seconds of each trainer, one figure for each turn; after `rounds` turns all processes are started anew.
+
+    For with two threads one process can take a third longer than the next for as long as it lives.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(starts):
+        with ExitStack() as stack:
+            workers = {name: stack.enter_context(worker(name, cell, threads)) for name in names}
+            for _ in range(rounds):
+                for name, process in workers.items():
+                    time.sleep(REST)
+                    seconds[name].append(once(process))
     return seconds
 
 
@@ -99,34 +106,39 @@ def row(cell: Cell, threads: int, seconds: dict[str, list[float]]) -> str:
     """A line of the table: microseconds per step, and how many times as long as `nn` each peer takes."""
     median = {name: statistics.median(times) / cell.steps * 1e6 for name, times in seconds.items()}
     peers = [name for name in PEERS if name in seconds]
-    fastest = min((ratio(seconds[name], seconds["nn"]) for name in peers), default=float("nan"))
+
+    def times_as_long(name: str) -> str:
+        return " ".join(f"{ratio(seconds[name], seconds[own]):.2f}×" for own in OWN)
+
     columns = [
         f"{cell}",
         f"{threads}",
-        f"{median['floor']:,.1f}",
-        f"{median['nn']:,.1f}",
-        *(f"{median[name]:,.1f} ({ratio(seconds[name], seconds['nn']):.2f}×)" for name in peers),
-        f"**{fastest:.2f}×**",
-        f"{ratio(seconds['nn'], seconds['floor']):.2f}×",
+        *(f"{median[name]:,.1f}" for name in ("floor", *OWN)),
+        *(f"{median[name]:,.1f} ({times_as_long(name)})" for name in peers),
+        *(f"**{min((ratio(seconds[name], seconds[own]) for name in peers), default=math.nan):.2f}×**" for own in OWN),
+        *(f"{ratio(seconds[own], seconds['floor']):.2f}×" for own in OWN),
     ]
     return "| " + " | ".join(columns) + " |"
 
 
-def grid(cells: list[Cell], rounds: int, peers: list[str], threads: list[int]) -> Iterator[str]:
+def grid(cells: list[Cell], starts: int, rounds: int, peers: list[str], threads: list[int]) -> Iterator[str]:
     """The table, line by line."""
-    titles = ["network", "threads", "floor", "nn", *(NAMES[name] for name in peers), "fastest peer / nn", "nn / floor"]
+    titles = ["network", "threads", "floor", *OWN, *(NAMES[name] for name in peers)]
+    titles += [f"fastest peer / {own}" for own in OWN] + [f"{own} / floor" for own in OWN]
     yield "| " + " | ".join(titles) + " |"
     yield "|---" * len(titles) + "|"
     for cell in cells:
         for count in threads:
-            yield row(cell, count, measure(cell, count, rounds, ["floor", "nn", *peers]))
+            yield row(cell, count, measure(cell, count, starts, rounds, ["floor", *OWN, *peers]))
 
 
 def machine() -> str:
     """What it was measured on."""
     there = describe_machine()
     versions = ", ".join(
-        f"{package} {version(package)}" for package in ["numpy", *PEERS.values()] if installed(package)
+        f"{package} {version(package)}"
+        for package in ["numpy", "numba", "scipy", *PEERS.values()]
+        if installed(package)
     )
     return (
         f"{there['machine']['model']}, {there['machine']['cores']} cores (a virtual machine, shared with others); "
@@ -135,14 +147,19 @@ def machine() -> str:
 
 
 @click.command()
-@click.option("--rounds", default=7, show_default=True, type=click.IntRange(1), help="Turns that each trainer takes.")
+@click.option(
+    "--starts", default=3, show_default=True, type=click.IntRange(1), help="Times that each trainer is started."
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Turns that it takes each time.")
 @click.option("--cell", type=click.IntRange(0, len(GRID) - 1), multiple=True, help="Only this row of the grid.")
 @click.option(
     "--part", type=click.Choice(["grid", "operations", "growth", "accuracy"]), multiple=True, help="Only this."
 )
 @click.option("--data-dir", type=click.Path(), help="MNIST's four files, for the time to accuracy; without it skipped.")
 @click.option("--write", is_flag=True, help="Write RESULTS.md and growth.png as well (of all parts).")
-def main(rounds: int, cell: tuple[int, ...], part: tuple[str, ...], data_dir: str | None, write: bool) -> None:
+def main(
+    starts: int, rounds: int, cell: tuple[int, ...], part: tuple[str, ...], data_dir: str | None, write: bool
+) -> None:
     """Time `nn` and its peers side by side: about 15 minutes on two cores for everything."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     peers = [name for name in TRAINERS if name in PEERS and installed(PEERS[name])]
@@ -154,8 +171,8 @@ def main(rounds: int, cell: tuple[int, ...], part: tuple[str, ...], data_dir: st
             click.echo(line)
 
     if not part or "grid" in part:
-        tell(iter([ABOUT_THE_GRID.format(rounds=rounds)]))
-        tell(grid([GRID[i] for i in cell] or GRID, rounds, peers, [1, 2] if cores > 1 else [1]))
+        tell(iter([ABOUT_THE_GRID.format(starts=starts, rounds=rounds)]))
+        tell(grid([GRID[i] for i in cell] or GRID, starts, rounds, peers, [1, 2] if cores > 1 else [1]))
     if not part or "operations" in part:
         tell(operations.table(GRID[:2]))
     if not part or "growth" in part:

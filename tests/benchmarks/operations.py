@@ -2,6 +2,7 @@
 
 import timeit
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -67,10 +68,10 @@ def table(cells: list[Cell]) -> Iterator[str]:
     """Markdown, line by line."""
     with threadpool_limits(1), np.errstate(all="ignore"):
         columns = [of_a_step(cell) for cell in cells]
-        steps = []
-        for cell in cells:
-            run = nn(cell, *digits())
-            steps.append(microseconds(lambda run=run, cell=cell: run(cell.steps), 1) / cell.steps)
+        steps, compiled = (
+            [microseconds(partial(nn(cell, *digits(), way), cell.steps), 1) / cell.steps for cell in cells]
+            for way in (False, True)
+        )
     products = ("w a", "∂C/∂w", "∂C/∂a of the hidden layer")
     yield "\n## Where the time goes\n"
     yield "Microseconds of each operation of a step, one thread, each alone in a loop (so with its arrays in the cache); the"
@@ -83,8 +84,9 @@ def table(cells: list[Cell]) -> Iterator[str]:
     sums = [sum(column.values()) for column in columns]
     yield "| sum | " + " | ".join(f"{total:.1f}" for total in sums) + " |"
     yield "| a whole step, as trained | " + " | ".join(f"{step:.1f}" for step in steps) + " |"
+    yield "| a whole step, compiled | " + " | ".join(f"{step:.1f}" for step in compiled) + " |"
     yield (
-        "| of it neither products, data nor step: all that a compiled helper could take away | "
+        "| of the step neither products, data nor w − η ∇C: what compiling it is about | "
         + " | ".join(
             f"{step - sum(column[p] for p in (*products, 'gather the pixels, to floats, /255', 'the step, w − η ∇C')):.1f}"
             for step, column in zip(steps, columns, strict=True)

@@ -42,14 +42,14 @@ def digits(n: int = 60_000) -> tuple[np.ndarray, np.ndarray]:
     return images, random.integers(0, 10, n, dtype=np.uint8)
 
 
-def config(cell: Cell) -> Config:
-    training = {"batch_size": cell.m, "learning_rate": LEARNING_RATE}
+def config(cell: Cell, compiled: bool = False) -> Config:
+    training = {"batch_size": cell.m, "learning_rate": LEARNING_RATE, "compiled": compiled}
     return Config.model_validate({"network": {"sizes": list(cell.sizes)}, "training": training})
 
 
-def nn(cell: Cell, images: np.ndarray, labels: np.ndarray) -> Run:
+def nn(cell: Cell, images: np.ndarray, labels: np.ndarray, compiled: bool = False) -> Run:
     """The inner loop of `nn train`: shuffle, gather, forward, backprop, step."""
-    settings = config(cell)
+    settings = config(cell, compiled)
     state = initial_state(settings)
     loop = Loop(settings, state.network, Examples.from_labels(images, labels, cell.sizes[-1]))
     random = np.random.default_rng(1)

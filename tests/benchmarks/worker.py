@@ -16,15 +16,21 @@ import numpy as np
 from work import LEARNING_RATE, Cell, Run, config, digits, floor, nn
 
 
-def of_nn(cell: Cell, threads: int) -> Run:
+def of_nn(cell: Cell, threads: int, compiled: bool = False) -> Run:
     """With as many of the threads as `nn train` would choose."""
     from nn_cli.machine import kernels
     from threadpoolctl import threadpool_limits
 
     from mnist_nn.threads import threads_for
 
+    run = nn(cell, *digits(), compiled)  # which loads the BLAS that is limited
     threadpool_limits(threads_for(config(cell), threads, kernels()), user_api="blas")
-    return nn(cell, *digits())
+    return run
+
+
+def of_compiled(cell: Cell, threads: int) -> Run:
+    """`nn` with `training.compiled`."""
+    return of_nn(cell, threads, compiled=True)
 
 
 def of_floor(cell: Cell, threads: int) -> Run:
@@ -113,7 +119,14 @@ def of_sklearn(cell: Cell, threads: int) -> Run:
     return run
 
 
-TRAINERS = {"nn": of_nn, "floor": of_floor, "jax": of_jax, "torch": of_torch, "sklearn": of_sklearn}
+TRAINERS = {
+    "nn": of_nn,
+    "compiled": of_compiled,
+    "floor": of_floor,
+    "jax": of_jax,
+    "torch": of_torch,
+    "sklearn": of_sklearn,
+}
 
 
 def main() -> None:
