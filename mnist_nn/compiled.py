@@ -26,7 +26,7 @@ try:
 except ImportError as error:
     raise ConfigError(
         f"training.compiled: true: needs Numba and SciPy ({error}); "
-        "pip install 'mnist-nn[compiled]', or --set training.compiled=false"
+        "pip install numba scipy, or --set training.compiled=false"
     ) from error
 
 # What `steps` calls by these names is the chapter's; `_compile` puts in what a network and its cost have instead.

@@ -15,7 +15,7 @@ from mnist_nn import Config, Examples, initial_state
 from mnist_nn.activation import ACTIVATIONS
 from mnist_nn.training import Loop
 
-needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba: pip install 'mnist-nn[compiled]'")
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba: pip install numba scipy")
 
 
 def settings(
@@ -170,6 +170,6 @@ def test_without_numba_the_error_names_the_key_and_the_ways_out(
     outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
     assert outcome.code == 2
     assert "training.compiled: true: needs Numba and SciPy" in outcome.error
-    assert "pip install 'mnist-nn[compiled]', or --set training.compiled=false" in outcome.error
+    assert "pip install numba scipy, or --set training.compiled=false" in outcome.error
     assert not Path("run").exists()
     assert nn("train", small, "--run-dir", "run").code == 0
