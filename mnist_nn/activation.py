@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 Sigma = Callable[[Array, Array], Array]
 
-ONE = np.ones((), np.float32)  # as an array, which NumPy takes up a third of a microsecond faster than Python's 1
+# As arrays, which NumPy takes up a third of a microsecond faster than Python's 1 and 0.
+ONE, ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
 
@@ -48,17 +49,18 @@ def tanh_prime(a: Array, out: Array) -> Array:
 
 def relu(z: Array, out: Array) -> Array:
     """σ(z) = max(z, 0)."""
-    return z.clip(0, None, out)
+    return z.clip(0, None, out)  # as NumPy wants np.maximum's `out` by name, and Numba by position
 
 
 def relu_prime(a: Array, out: Array) -> Array:
     """σ′(z) = 1 where z > 0 (exactly where a > 0), else 0."""
-    return np.sign(a, out)
+    return np.greater(a, ZERO, out)
 
 
 def identity(z: Array, out: Array) -> Array:
     """σ(z) = z, for exercises by hand."""
-    return np.positive(z, out)
+    out[...] = z
+    return out
 
 
 def identity_prime(a: Array, out: Array) -> Array:

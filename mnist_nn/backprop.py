@@ -62,9 +62,9 @@ class BackwardPass:
 def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
     """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
     if len(dz_db) == 1:
-        np.dot(dC_dz, a_prev.T, dC_dw)  # matmul has no BLAS for one column
+        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul does without BLAS
     else:
-        np.matmul(dC_dz, a_prev.T, dC_dw)  # and dot clears its result first
+        np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would clear its result first
     np.dot(dC_dz, dz_db, dC_db)
 
 

@@ -26,13 +26,13 @@ try:
 except ImportError as error:
     raise ConfigError(
         f"training.compiled: true: needs Numba and SciPy ({error}); "
-        "pip install numba scipy, or --set training.compiled=false"
+        "pip install 'numba>=0.61' 'scipy>=1.11', or train anew with --set training.compiled=false"
     ) from error
 
-# What `steps` calls by these names is the chapter's; `_compile` puts in what a network and its cost have instead.
+# What `steps` calls by these names depends on the network and its cost: `_compile` replaces them.
 sigma, sigma_prime = ACTIVATIONS["sigmoid"].sigma, ACTIVATIONS["sigmoid"].sigma_prime  # of the hidden layers
 sigma_L, sigma_prime_L = sigma, sigma_prime  # of the output layer
-derivative, gives_dC_dz = COSTS["squared_error"].dC_da, False  # of the cost, by a^(L) or by z^(L)
+derivative, derivative_is_by_z = COSTS["squared_error"].dC_da, False  # of the cost, by a^(L) or by z^(L)
 
 
 @overload(np.matmul)
@@ -47,8 +47,8 @@ def steps(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """A step for each m rows, as `Loop.run` does it: `forward`, `backprop`, `add_l2` and `SGD.step`, under their names.
 
-    What goes by layer is a tuple, in which place 0 is not used. The first layer stands apart, as its input is stored
-    by example and the others by neuron, which to Numba are two types.
+    What goes by layer is a tuple, in which place 0 is not used; without momentum `velocity` is empty. The first layer
+    stands apart, as its input is stored by example and the others by neuron, which to Numba are two types.
     """
     L = len(w) - 1
     for start in range(0, len(x_rows), m):
@@ -58,7 +58,7 @@ def steps(  # type: ignore[no-untyped-def]
             sigma(z[l - 1], a[l - 1])
             weighted_sum(w[l], a[l - 1], b[l], z[l])
         sigma_L(z[L], a[L])
-        if gives_dC_dz:
+        if derivative_is_by_z:
             derivative(a[L], y, dC_dz[L])
             np.multiply(dC_dz[L], dC_dC_k, dC_dz[L])
         else:
@@ -75,7 +75,7 @@ def steps(  # type: ignore[no-untyped-def]
         if eta_l2:
             for l in range(1, L + 1):
                 penalize(w[l], eta_l2, scratch, dC_dw[l])
-        if momentum:
+        if len(velocity):
             remember(velocity, momentum, gradient)
             descend(parameters, velocity)
         else:
@@ -106,10 +106,10 @@ class CompiledSteps:
             return m, *forward, *backward, back.dz_db, back.dC_dC_k, network.parameters, back.gradient.vector, scratch
 
         self._arguments = {m: arguments(m) for m in buffers}
-        nothing = (np.empty((0, n), network.parameters.dtype) for n in (network.sizes[0], network.sizes[-1]))
+        no_examples = (np.empty((0, n), network.parameters.dtype) for n in (network.sizes[0], network.sizes[-1]))
         no_velocity, eta_l2 = network.parameters[:0], self._number(0)
         self._steps = _compile(
-            network, cost, (*nothing, *self._arguments[self._m], no_velocity, self._momentum, eta_l2)
+            network, cost, (*no_examples, *self._arguments[self._m], no_velocity, self._momentum, eta_l2)
         )
 
     def __call__(self, x_rows: Array, y_rows: Array, velocity: Array, learning_rate: float) -> None:
@@ -123,6 +123,7 @@ class CompiledSteps:
 
 
 def _by_layer(arrays: ByLayer) -> tuple[Array, ...]:
+    """Those of layers 1..L in places 1..L; something of their type in place 0, which is not used."""
     layers = sorted(arrays.keys() - {0})
     return arrays[1], *(arrays[l] for l in layers)
 
@@ -144,19 +145,20 @@ def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
         "descend": descend,
     }
     own = {name: numba.njit(part, error_model="numpy") for name, part in parts.items()}  # x/0 is infinite, no error
-    own["gives_dC_dz"] = cost.dC_dz is not None
+    own["derivative_is_by_z"] = cost.dC_dz is not None
     made: Any = FunctionType(steps.__code__, {**globals(), **own}, steps.__name__)
-    # Numba's cache knows a function by its name and its own file; this one is made of several files.
-    made.__qualname__ = f"steps_{hidden.name}_{output.name}_{cost.name}_{_digest()}"
+    # Numba's cache knows a function by its name and its own file, and this one is made of several.
+    made.__qualname__ = f"steps_{hidden.name}_{output.name}_{cost.name}_{_digest(steps, *parts.values())}"
     try:
         compiled = numba.njit(made, error_model="numpy", cache=True)
         compiled(*arguments)
-    except Exception:  # no place for the cache, or it is damaged; anything else is raised again by what follows
+    except Exception:  # there is no place for the cache, or it is damaged; an error of another kind comes up again
         compiled = numba.njit(made, error_model="numpy")
         compiled(*arguments)
     return compiled
 
 
-def _digest() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+def _digest(*functions: Any) -> str:
+    """Of the files in which they are written."""
+    sources = sorted({function.__code__.co_filename for function in functions})
+    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:16]

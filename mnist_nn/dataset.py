@@ -93,15 +93,18 @@ class Batches:
 
         Each is good until the next is asked for.
         """
-        for x_rows, _ in self.several(rows):
+        for x_rows, _ in self.chunks(rows):
             whole, rest = divmod(len(x_rows), self._m)
             yield from self._batches[:whole]
             if rest:
                 x, y = self._batches[whole]
                 yield x[:, :rest], y[:, :rest]
 
-    def several(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
-        """The same a few batches at a time, one example per row: x (k, n_0) and y (k, n_L)."""
+    def chunks(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
+        """The examples at these rows, whole batches of them at a time, one per row: x (k, n_0) and y (k, n_L).
+
+        Each is good until the next is asked for.
+        """
         for start in range(0, len(rows), self._rows):
             chunk = rows[start : start + self._rows]
             self._fill(chunk)

@@ -15,9 +15,9 @@ def remember(velocity: Array, momentum: float, eta_gradient: Array) -> None:
     np.add(velocity, eta_gradient, velocity)
 
 
-def descend(parameters: Array, velocity: Array) -> None:
-    """w ← w − v, in place, for all weights and biases."""
-    np.subtract(parameters, velocity, parameters)
+def descend(parameters: Array, step: Array) -> None:
+    """w ← w − step, in place, for all weights and biases; the step is v, or η ∇C itself."""
+    np.subtract(parameters, step, parameters)
 
 
 def penalize(w: Array, l2: float, scratch: Array, dC_dw: Array) -> None:
@@ -49,9 +49,9 @@ class SGD:
         """One step in place, from η ∇C (see `backprop`'s `scale`), which is only read. `velocity` is updated."""
         if self.momentum:
             remember(velocity, self.momentum, eta_gradient.vector)
+            descend(network.parameters, velocity)
         else:
-            velocity = eta_gradient.vector
-        descend(network.parameters, velocity)
+            descend(network.parameters, eta_gradient.vector)
 
 
 def add_l2(network: Network, gradient: Gradient, l2: float, scratch: Array | None = None) -> None:

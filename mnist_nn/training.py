@@ -193,7 +193,7 @@ class Loop:
         """Steps first..last−1 of the epoch whose shuffled order is given."""
         rows = order[first * self.batch_size : last * self.batch_size]
         if self.compiled is not None:
-            for x_rows, y_rows in self.batches.several(rows):
+            for x_rows, y_rows in self.batches.chunks(rows):
                 self.compiled(x_rows, y_rows, velocity, learning_rate)
             return
         for x, y in self.batches.of(rows):

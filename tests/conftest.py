@@ -6,6 +6,7 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from data_scripts.idx import write_idx
 from data_scripts.synthetic import draw_digits
 
 ROOT = Path(__file__).resolve().parent.parent
+
+needs_numba = pytest.mark.skipif(
+    find_spec("numba") is None or find_spec("scipy") is None, reason="needs Numba and SciPy: pip install numba scipy"
+)
 
 
 @dataclass

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import needs_numba
 
 HERE = Path(__file__).parent / "benchmarks"
 
 
-@pytest.mark.parametrize("name", ["nn", "floor"])
+@pytest.mark.parametrize("name", ["nn", pytest.param("compiled", marks=needs_numba), "floor"])
 def test_a_trainer_answers_every_line_with_its_seconds(name: str) -> None:
     cell = json.dumps({"sizes": [784, 5, 10], "m": 4, "steps": 3})
     done = subprocess.run(

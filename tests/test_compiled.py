@@ -4,18 +4,15 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
+from conftest import Command, needs_numba
 
-from mnist_nn import Config, Examples, initial_state
-from mnist_nn.activation import ACTIVATIONS
+from mnist_nn import Config, Examples, fingerprint, initial_state, train
+from mnist_nn.activation import ACTIVATIONS, Activation, Array, sigmoid_prime
 from mnist_nn.training import Loop
-
-needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba: pip install numba scipy")
 
 
 def settings(
@@ -89,11 +86,14 @@ def test_run_by_numpy_the_steps_to_be_compiled_give_the_same_bits_as_the_chapter
         ("identity", "tanh", "squared_error", (6, 5, 3)),
     ],
 )
-def test_compiled_they_give_the_same_numbers(activation: str, output: str, cost: str, sizes: tuple[int, ...]) -> None:
-    config = settings(sizes, activation, output, cost)
+@pytest.mark.parametrize("training", [{}, {"momentum": 0.0, "l2": 0.0}, {"batch_size": 1}, {"batch_size": 50}])
+def test_compiled_they_give_the_same_numbers(
+    activation: str, output: str, cost: str, sizes: tuple[int, ...], training: dict[str, object]
+) -> None:
+    config = settings(sizes, activation, output, cost, **training)
     found = parameters_after_an_epoch(config, compiled=True)
     expected = parameters_after_an_epoch(config, compiled=False)
-    assert np.abs(expected - initial_state(config).network.parameters).max() > 0.01
+    assert np.abs(expected - initial_state(config).network.parameters).max() > 0.001
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
 
@@ -121,11 +121,28 @@ def test_what_was_compiled_is_kept_and_compiled_again_where_it_is_damaged(cache:
     first = parameters_after_an_epoch(config, compiled=True)
     kept = [file for file in cache.rglob("*") if file.is_file()]
     assert {file.suffix for file in kept} == {".nbi", ".nbc"}
-    assert all("sigmoid_sigmoid_squared_error" in file.name for file in kept)
+    written = [file.stat().st_mtime_ns for file in kept]
     np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+    assert [file.stat().st_mtime_ns for file in kept] == written
     for file in kept:
         file.write_bytes(file.read_bytes()[:-9])
     np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+
+
+def not_the_sigmoid(z: Array, out: Array) -> Array:
+    return np.multiply(z, 0.5, out)
+
+
+@needs_numba
+def test_what_is_kept_is_not_taken_for_a_function_of_the_same_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings((3, 2))
+    first = parameters_after_an_epoch(config, compiled=True)
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", Activation("sigmoid", not_the_sigmoid, sigmoid_prime))
+    found = parameters_after_an_epoch(config, compiled=True)
+    assert np.abs(found - first).max() > 0.001
+    np.testing.assert_allclose(found, parameters_after_an_epoch(config, compiled=False), rtol=1e-12)
 
 
 @needs_numba
@@ -162,6 +179,33 @@ def test_a_compiled_run_extended_gives_the_bits_of_a_longer_one_and_tells_what_c
     assert costs[0] == pytest.approx(costs[1], rel=1e-4)
 
 
+@needs_numba
+def test_a_compiled_run_cut_within_an_epoch_goes_on_to_the_same_bits() -> None:
+    config = settings((6, 5, 4, 3), dtype="float32", compiled=True, epochs=2)
+    random = np.random.default_rng(0)
+    examples = Examples(random.random((1000, 6)), random.random((1000, 3)))
+    whole, cut = initial_state(config), initial_state(config)
+    assert len([*train(config, whole, examples, examples[:0])]) > 4
+    for number, _ in enumerate(train(config, cut, examples, examples[:0])):
+        if number == 1:
+            break
+    assert 0 < cut.step < 250
+    for _ in train(config, cut, examples, examples[:0]):
+        pass
+    assert fingerprint(cut.network) == fingerprint(whole.network)
+    np.testing.assert_array_equal(cut.velocity, whole.velocity)
+
+
+@needs_numba
+def test_a_compiled_run_that_diverges_says_so(nn: Command, small: Path) -> None:
+    outcome = nn(
+        "train", small, "--set", "training.compiled=true", "--set", "network.activation=identity",
+        "--set", "network.output=identity", "--set", "training.learning_rate=1000.0", "--run-dir", "run",
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert "training diverged in epoch 1, by step " in outcome.error
+
+
 def test_without_numba_the_error_names_the_key_and_the_ways_out(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +214,6 @@ def test_without_numba_the_error_names_the_key_and_the_ways_out(
     outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
     assert outcome.code == 2
     assert "training.compiled: true: needs Numba and SciPy" in outcome.error
-    assert "pip install numba scipy, or --set training.compiled=false" in outcome.error
+    assert "pip install 'numba>=0.61' 'scipy>=1.11', or train anew with --set training.compiled=false" in outcome.error
     assert not Path("run").exists()
     assert nn("train", small, "--run-dir", "run").code == 0

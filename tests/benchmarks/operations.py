@@ -66,6 +66,8 @@ def of_a_step(cell: Cell) -> dict[str, float]:
 
 def table(cells: list[Cell]) -> Iterator[str]:
     """Markdown, line by line."""
+    import mnist_nn.compiled  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+
     with threadpool_limits(1), np.errstate(all="ignore"):
         columns = [of_a_step(cell) for cell in cells]
         steps, compiled = (
@@ -86,7 +88,7 @@ def table(cells: list[Cell]) -> Iterator[str]:
     yield "| a whole step, as trained | " + " | ".join(f"{step:.1f}" for step in steps) + " |"
     yield "| a whole step, compiled | " + " | ".join(f"{step:.1f}" for step in compiled) + " |"
     yield (
-        "| of the step neither products, data nor w − η ∇C: what compiling it is about | "
+        "| a step less its products, its data and w − η ∇C: the calls that compiling is about | "
         + " | ".join(
             f"{step - sum(column[p] for p in (*products, 'gather the pixels, to floats, /255', 'the step, w − η ∇C')):.1f}"
             for step, column in zip(steps, columns, strict=True)
