@@ -26,7 +26,7 @@ try:
 except ImportError as error:
     raise ConfigError(
         f"training.compiled: true: needs Numba and SciPy ({error}); "
-        "pip install 'numba>=0.61' 'scipy>=1.11', or train anew with --set training.compiled=false"
+        "pip install 'numba>=0.61' 'scipy>=1.13', or train anew with --set training.compiled=false"
     ) from error
 
 # What `steps` calls by these names depends on the network and its cost: `_compile` replaces them.
