@@ -1,8 +1,8 @@
 """The steps of training compiled by Numba: an option, which pays where they are small.
 
 What is compiled is the chapter's own source: the functions of `activation`, `cost`, `network`, `backprop` and `sgd`.
-Only the order of a step is stated here once more, as Numba does not know the dictionaries of layers over which
-`forward` and `backprop` go.
+Only the order of a step, and the chain's factors multiplied one with another, are stated here once more, as Numba does
+not know the dictionaries of layers over which `forward` and `backprop` go.
 """
 
 import hashlib
@@ -93,10 +93,10 @@ class CompiledSteps:
         l2: float,
         buffers: dict[int, tuple[ForwardPass, BackwardPass]],
     ) -> None:
-        """`buffers` by batch size, the usual one first, with one gradient for all."""
+        """`buffers` by batch size, with one gradient for all; the largest is that of all batches but the last."""
         self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
         self._momentum, self._l2 = self._number(momentum), l2
-        self._buffers, self._m = buffers, next(iter(buffers))
+        self._buffers, self._m = buffers, max(buffers)
         scratch = np.empty_like(network.parameters) if l2 else network.parameters[:0]
 
         def arguments(m: int) -> tuple[Any, ...]:

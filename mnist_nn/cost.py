@@ -11,7 +11,6 @@ import numpy as np
 
 from .activation import Array
 
-Derivative = Callable[[Array, Array, Array], Array]
 CostName = Literal["squared_error", "cross_entropy"]
 
 
@@ -61,8 +60,8 @@ class Cost(NamedTuple):
 
     name: CostName
     C: Callable[[Array, Array], Array]
-    dC_da: Derivative
-    dC_dz: Derivative | None = None
+    dC_da: Callable[[Array, Array, Array], Array]
+    dC_dz: Callable[[Array, Array, Array], Array] | None = None
 
     def of_each(self, z: Array, a: Array, y: Array) -> Array:
         """C_k of each example, shape (m,), from the output layer's z and a and the desired y, each (n_L, m)."""

@@ -179,8 +179,7 @@ class Loop:
         self.batches = Batches(training, self.batch_size, network.parameters.dtype)
         self.buffers = {
             m: (ForwardPass.empty(network, m), BackwardPass.empty(network, m, self.gradient))
-            for m in (self.batch_size, len(training) % self.batch_size)
-            if m
+            for m in {self.batch_size, len(training) % self.batch_size} - {0}
         }
         self.compiled = None
         if config.training.compiled:

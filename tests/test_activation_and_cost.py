@@ -33,6 +33,15 @@ def test_dC_da_is_the_slope_of_C(name: str) -> None:
     np.testing.assert_allclose(cost.dC_da(a, y, np.empty_like(a)), slope, rtol=1e-8)
 
 
+def test_relu_and_its_derivative_hold_for_every_float() -> None:
+    relu = ACTIVATIONS["relu"]
+    z = np.array([-np.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, np.inf])
+    a = relu.sigma(z, np.empty(7))
+    np.testing.assert_array_equal(a, [0, 0, 0, 0, 5e-324, 1, np.inf])
+    np.testing.assert_array_equal(relu.sigma_prime(a, np.empty(7)), [0, 0, 0, 0, 1, 1, 1])
+    assert np.isnan(relu.sigma(np.array([np.nan]), np.empty(1)))  # so that a divergence shows
+
+
 def test_the_chapters_values_of_sigma() -> None:
     a = ACTIVATIONS["sigmoid"].sigma(np.array([0.0, np.log(3.0)]), np.empty(2))
     np.testing.assert_allclose(a, [0.5, 0.75], rtol=1e-15)

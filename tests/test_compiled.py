@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -193,6 +195,38 @@ def test_a_compiled_run_cut_within_an_epoch_goes_on_to_the_same_bits() -> None:
         pass
     assert fingerprint(cut.network) == fingerprint(whole.network)
     np.testing.assert_array_equal(cut.velocity, whole.velocity)
+
+
+@needs_numba
+def test_another_numba_is_warned_about(nn: Command, small: Path) -> None:
+    nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
+    file = Path("run/run.json")
+    description = json.loads(file.read_text())
+    description["versions"]["numba"] = "0.1.0"
+    file.write_text(json.dumps(description))
+    outcome = nn("train", "--resume", "run", "--set", "training.epochs=4")
+    assert outcome.code == 0
+    assert "warning: numba was 0.1.0 and is " in outcome.err
+    assert outcome.err.count("warning") == 1
+
+
+@needs_numba
+def test_the_threads_of_compiled_products_are_chosen_too() -> None:
+    program = (
+        "import click\n"
+        "from threadpoolctl import threadpool_info\n"
+        "from mnist_nn import Config\n"
+        "from nn_cli.machine import choose_threads\n"
+        "with click.Context(click.Command('train')):\n"
+        "    choose_threads(Config.model_validate({'training': {'compiled': True, 'threads': 1}}))\n"
+        "    import scipy.linalg.cython_blas\n"
+        "    print(*[library['num_threads'] for library in threadpool_info() if library['user_api'] == 'blas'])\n"
+    )
+    two = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "2")
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ | two
+    )
+    assert set(done.stdout.split()) == {"1"}
 
 
 @needs_numba

@@ -84,7 +84,7 @@ def once(process: subprocess.Popen[str]) -> float:
 def measure(cell: Cell, threads: int, starts: int, rounds: int, names: list[str]) -> dict[str, list[float]]:
     """Seconds of each trainer, one figure for each turn; after `rounds` turns all processes are started anew.
 
-    With two threads a process can take a third longer than the next one, for as long as it lives.
+    For with two threads one process can take a third longer than another.
     """
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(starts):
