@@ -21,7 +21,7 @@ def config(config: str, overrides: tuple[str, ...], schema: bool) -> None:
 
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
-    from mnist_nn.config_writer import to_yaml
+    from mnist_nn.configuration.writer import to_yaml
 
     from .recipes import read_recipe
 

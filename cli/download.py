@@ -12,7 +12,8 @@ def download(data_dir: str | None) -> None:
     """
     from data_scripts.mnist import FILES, is_intact
 
-    from .digits import data_directory, fetch
+    from .data_directory import data_directory
+    from .fetching import fetch
 
     directory = data_directory(data_dir)
     wanted = [file for file in FILES if not is_intact(directory, file)]

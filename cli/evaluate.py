@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from .loading import LOADERS
 from .output_files import FILE
 from .text import counted, printable
 
 if TYPE_CHECKING:
-    from mnist_nn.evaluation import Evaluation
-
-SOURCES = ("mnist", "idx", "synthetic")
+    from mnist_nn.training.evaluation import Evaluation
 
 
 @click.command(short_help="Measure a network: accuracy, cost, confusion matrix.")
@@ -23,7 +22,7 @@ SOURCES = ("mnist", "idx", "synthetic")
     help="Default: test (train, for inline data).",
 )
 @click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
-@click.option("--data-source", type=click.Choice(SOURCES), help="Use other data than the run's: this source.")
+@click.option("--data-source", type=click.Choice(list(LOADERS)), help="Use other data than the run's: this source.")
 @click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
 @click.option(
     "--misread", metavar="FILE.png", type=FILE, help="Draw the digits that it misreads, the first 400 at most."
@@ -50,8 +49,9 @@ def evaluate(
     from mnist_nn import COSTS, load_checkpoint
     from mnist_nn import evaluate as measure
 
-    from .digits import load_split, with_data
-    from .misread import check_misread, draw_misread
+    from .data_directory import with_data
+    from .loading import load_split
+    from .misread import check_misread, check_square, draw_misread
     from .runs import find_checkpoint
 
     path = find_checkpoint(run, checkpoint)
@@ -60,7 +60,9 @@ def evaluate(
     split = split or ("train" if config.data.source == "inline" else "test")
     if misread is not None:
         check_misread(misread, config)
-    examples = load_split(config, split, square_for="--misread" if misread is not None else None)
+    examples = load_split(config, split)
+    if misread is not None:
+        check_square(examples)
     result = measure(loaded.network, COSTS[config.cost], examples)
     if misread is not None:
         draw_misread(misread, loaded.network, examples)

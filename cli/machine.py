@@ -60,10 +60,10 @@ def choose_threads(config: "Config") -> None:
     Where it leaves that open, no more than the environment allows (OPENBLAS_NUM_THREADS and the like). Raises
     ConfigError where it asks for compiled steps and they cannot be had.
     """
-    from mnist_nn.threads import threads_for
+    from mnist_nn.training.threads import threads_for
 
     if config.training.compiled:
-        import mnist_nn.compiled  # noqa: F401 - loads the BLAS of the compiled steps
+        import mnist_nn.training.compiled  # noqa: F401 - loads the BLAS of the compiled steps
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
     click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))

@@ -13,7 +13,7 @@ import click
 from .config import config
 from .download import download
 from .evaluate import evaluate
-from .inspect_gradients import inspect_gradients
+from .inspecting.command import inspect_gradients
 from .interruption import Interrupted
 from .text import note, printable
 from .train import train

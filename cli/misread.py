@@ -1,6 +1,6 @@
 """The images that a network takes for other digits than they are, as a sheet."""
 
-from math import ceil, isqrt, sqrt
+from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,19 @@ def check_misread(path: Path, config: "Config") -> None:
         raise click.UsageError(f"{OPTION} {path}: draws images, and data.source: inline has none")
 
 
+def check_square(examples: "Examples") -> None:
+    """Raise UsageError for images that are not square, before the network is run."""
+    try:
+        _ = examples.side
+    except ValueError as error:
+        raise click.UsageError(f"{OPTION}: is for square images: {error}") from None
+
+
 def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
     """Each with its label and the answer, such as "4 as 9", in the order of the labels; of the first 400."""
     import numpy as np
 
-    from mnist_nn.evaluation import answers
+    from mnist_nn.training.evaluation import answers
 
     labels, answered = examples.labels, answers(network, examples)
     wrong = np.flatnonzero(answered != labels)
@@ -38,7 +46,7 @@ def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
         note(f"the first {MOST} of {len(wrong):,} misread digits are drawn")
         wrong = wrong[:MOST]
     wrong = wrong[np.argsort(labels[wrong], kind="stable")]
-    side = isqrt(examples.inputs.shape[1])
+    side = examples.side
     digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]}  as  {answered[i]}") for i in wrong]
     across = ceil(sqrt(1.5 * len(digits)))
     write_sheet(OPTION, path, [digits[start : start + across] for start in range(0, len(digits), across)])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import chain, islice
-from math import isqrt
 from pathlib import Path
 
 from .sheet import Captioned, check_sheet, write_sheet
@@ -19,9 +18,10 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
     import numpy as np
 
     from mnist_nn.errors import ConfigError
-    from mnist_nn.fresh_examples import fresh_examples
+    from mnist_nn.examples.fresh_examples import fresh_examples
 
-    from .digits import load_training, with_data
+    from .data_directory import with_data
+    from .loading import load_training
     from .recipes import read_recipe
 
     check_sheet(OPTION, path)
@@ -33,7 +33,7 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
     training, _ = load_training(config)
     _, chosen = np.unique(training.labels, return_index=True)
     training = training[: int(chosen.max()) + 1]  # those before them are distorted the same way as among all
-    side = isqrt(training.inputs.shape[1])
+    side = training.side
     epochs = islice(chain([training], fresh_examples(config, training, 0)), 1 + EPOCHS)
     columns = [examples.inputs[chosen].reshape(-1, side, side) for examples in epochs]
     rows = [[Captioned(image) for image in row] for row in zip(*columns, strict=True)]

@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 if TYPE_CHECKING:
     from mnist_nn import Config
-    from mnist_nn.training import EpochResult, Progress
+    from mnist_nn.training.loop import Progress
+    from mnist_nn.training.state import EpochResult
 
 HEADER = "    cost    train  validation     time     left"
 

@@ -20,7 +20,7 @@ def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
     """The configuration of a recipe or a file, with overrides applied. Raises ConfigError."""
     from importlib.resources import as_file, files
 
-    from mnist_nn.config_file import read_config
+    from mnist_nn.configuration.reader import read_config
     from mnist_nn.errors import ConfigError
 
     if config in recipe_names():
@@ -34,7 +34,7 @@ def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
 def recipe_name(config: str) -> str:
     """What to call a run of it: the recipe, or the file's name; of a run's own config.yaml, that run's recipe."""
     from mnist_nn.errors import RunError
-    from mnist_nn.run_directory import RunDirectory
+    from mnist_nn.runs.run_directory import RunDirectory
 
     if config in recipe_names():
         return config

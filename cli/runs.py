@@ -12,7 +12,7 @@ from .recipes import recipe_names
 from .text import note, printable
 
 if TYPE_CHECKING:
-    from mnist_nn.run_directory import CheckpointName, RunDirectory
+    from mnist_nn.runs.run_directory import CheckpointName, RunDirectory
 
 RUNS = Path("runs")
 PLAIN = (ascii_letters + digits + "/._- ").encode()
@@ -29,7 +29,7 @@ def pasteable(path: Path) -> str:
 
 def find_run(run: str | None) -> "RunDirectory":
     """The run directory named, or the newest one, saying which. Raises RunError."""
-    from mnist_nn.run_directory import RunDirectory, newest_run
+    from mnist_nn.runs.run_directory import RunDirectory, newest_run
 
     if run is not None:
         path = Path(run)

@@ -12,7 +12,7 @@ from .output_files import refuse_other_file, write_file
 from .text import note, printable
 
 if TYPE_CHECKING:
-    from mnist_nn.interpolation import Images
+    from mnist_nn.examples.interpolation import Images
 
 DIGIT = 56  # pixels of the picture, at least, for a side of a digit
 GAP = 6

@@ -1,4 +1,4 @@
-"""What the terminal at hand can show: tables that fit its width, the chapter's colours, its symbols or ASCII."""
+"""What the terminal can show: tables that fit its width, the chapter's colours, its symbols or ASCII."""
 
 import os
 import re
@@ -32,8 +32,8 @@ class Terminal:
     symbols: bool = True
 
     @classmethod
-    def at_hand(cls) -> "Terminal":
-        """That of stdout. A pipe is taken for a wide one without colour; COLUMNS and NO_COLOR are honoured."""
+    def from_stdout(cls) -> "Terminal":
+        """The terminal behind stdout. A pipe counts as wide and without colour. COLUMNS and NO_COLOR are honoured."""
         is_terminal = sys.stdout.isatty()
         columns = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else WIDE
         colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

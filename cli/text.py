@@ -41,8 +41,3 @@ def apart(before: float, after: float) -> tuple[str, str]:
     """Both with as many digits as it takes to tell them apart, at least seven."""
     digits = next((n for n in range(7, 17) if f"{before:.{n}g}" != f"{after:.{n}g}"), 17)
     return f"{before:#.{digits}g}", f"{after:#.{digits}g}"
-
-
-def name_of(layer: int, j: int, k: int | None) -> str:
-    """A parameter as the terminal shows it: w(2)[4,12], or b(2)[4] where k is None."""
-    return f"b({layer})[{j}]" if k is None else f"w({layer})[{j},{k}]"

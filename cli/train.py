@@ -11,9 +11,8 @@ from .text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Config, Examples
-    from mnist_nn.checkpoint import Checkpoint
-    from mnist_nn.run_directory import RunDirectory
-    from mnist_nn.training import TrainingState
+    from mnist_nn.runs.run_directory import RunDirectory
+    from mnist_nn.training.state import TrainingState
 
 
 @click.command(short_help="Train a network, or continue an interrupted run.")
@@ -71,9 +70,10 @@ def train(
 
 def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_dir: str | None, quiet: bool) -> None:
     from mnist_nn import initial_state
-    from mnist_nn.run_directory import RunDirectory, new_run_path
+    from mnist_nn.runs.run_directory import RunDirectory, new_run_path
 
-    from .digits import load_training, with_data
+    from .data_directory import with_data
+    from .loading import load_training
     from .machine import choose_threads, describe_machine
     from .recipes import read_recipe, recipe_name
     from .runs import RUNS
@@ -98,9 +98,10 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
     from mnist_nn import load_checkpoint
     from mnist_nn.errors import RunError
-    from mnist_nn.training import is_finished
+    from mnist_nn.runs.resuming import settings_to_resume
 
-    from .digits import load_training, with_data
+    from .data_directory import with_data
+    from .loading import load_training
     from .machine import choose_threads, describe_machine, differences
     from .runs import find_run
 
@@ -112,8 +113,13 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
                 f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate"
             )
         checkpoint = load_checkpoint(run.checkpoint("last"))
-        config = _settings_to_resume(run, checkpoint, overrides)
-        if description.get("status") == "finished" and is_finished(config.training, checkpoint.state):
+        config = settings_to_resume(run, checkpoint, overrides)
+        if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
+            note(
+                f"the cosine schedule now ends with epoch {config.training.epochs}: the result differs from a run of "
+                "that many epochs from the start"
+            )
+        if description.get("status") == "finished" and checkpoint.state.is_finished(config.training):
             note(
                 f"{printable(str(run.path))} is finished already: there is nothing to resume. "
                 "More epochs: --set training.epochs=N"
@@ -134,42 +140,6 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         _follow(run, config, checkpoint.state, training, validation, quiet)
 
 
-def _settings_to_resume(run: "RunDirectory", checkpoint: "Checkpoint", overrides: tuple[str, ...]) -> "Config":
-    """The run's own configuration, in which the number of epochs alone may have been changed since it was started."""
-    from mnist_nn import read_config
-    from mnist_nn.errors import ConfigError
-
-    asked = read_config(run.config_file, overrides)
-    started = checkpoint.config
-    for key, (now, then) in _changes(asked.plain(), started.plain()).items():
-        if key != "training.epochs":
-            raise ConfigError(
-                f"{key}: {now}: this run was started with {then}, and only training.epochs can be changed; train anew"
-            )
-    if asked.training.epochs < checkpoint.state.epoch:
-        raise ConfigError(
-            f"training.epochs: {asked.training.epochs}: this run has {checkpoint.state.epoch} epochs behind it already"
-        )
-    if asked.training.epochs != started.training.epochs and asked.training.schedule == "cosine":
-        note(
-            f"the cosine schedule now ends with epoch {asked.training.epochs}: what follows is not what a run of "
-            "so many epochs from the start would have done"
-        )
-    return asked
-
-
-def _changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """The keys whose values differ, dotted, with both values."""
-    changes: dict[str, tuple[Any, Any]] = {}
-    for key in now | then:
-        mine, other = now.get(key), then.get(key)
-        if isinstance(mine, dict) and isinstance(other, dict):
-            changes |= _changes(mine, other, f"{prefix}{key}.")
-        elif mine != other:
-            changes[f"{prefix}{key}"] = (mine, other)
-    return changes
-
-
 def _follow(
     run: "RunDirectory",
     config: "Config",
@@ -181,20 +151,19 @@ def _follow(
     """Train to the end or to a signal, showing how it goes."""
     from mnist_nn import train as training_loop
     from mnist_nn.errors import RunError
-    from mnist_nn.training import is_finished
 
-    from .essentials import print_essentials
     from .interruption import Interrupted, signals_caught
     from .progress import TrainingDisplay
+    from .run_summary import print_run_summary
 
     if not quiet:
-        print_essentials(run, config, state, training, validation)
+        print_run_summary(run, config, state, training, validation)
     interrupted = False
     try:
         with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
             for report in run.record(config, state, training_loop(config, state, training, validation)):
                 display.show(report)
-                if caught.signal and not is_finished(config.training, state):
+                if caught.signal and not state.is_finished(config.training):
                     run.interrupt(config, state)
                     interrupted = True
                     break

@@ -46,13 +46,11 @@ def draw_digits(count: int, seed: int, split: Split = "train") -> tuple[Pixels, 
     return images, labels
 
 
-def load_synthetic(split: Split, cache: Path | None, seed: int = 0) -> tuple[Pixels, Pixels]:
+def load_synthetic(split: Split, cache: Path, seed: int = 0) -> tuple[Pixels, Pixels]:
     """The digits of a split: 10,000 to train on, 2,000 to test. Drawn once, then read from `cache`.
 
     A cache that cannot be written, or is damaged, costs a few seconds of drawing and nothing else.
     """
-    if cache is None:
-        return draw_digits(COUNTS[split], seed, split)
     directory = cache / f"digits-{VERSION}-{seed}"
     try:
         return read_split(directory, split)

@@ -3,19 +3,21 @@
 The names below are the public API; the command line uses the same ones.
 """
 
-from .backprop import backprop
-from .checkpoint import fingerprint, load_checkpoint, save_checkpoint
-from .config import Config
-from .config_file import read_config
-from .cost import COSTS
-from .dataset import Examples
-from .deslanting import deslant
+from .chapter.backprop import backprop
+from .chapter.cost import COSTS
+from .chapter.network import Network, forward
+from .chapter.sgd import SGD
+from .configuration.reader import read_config
+from .configuration.schema import Config
 from .errors import NNError
-from .evaluation import evaluate
-from .gradient_check import check_gradient
-from .network import Network, forward
-from .sgd import SGD
-from .training import initial_state, train
+from .examples.dataset import Examples
+from .examples.deslanting import deslant
+from .examples.preparation import hold_out, prepare_examples
+from .explaining.gradient_check import check_gradient
+from .runs.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from .training.evaluation import evaluate
+from .training.loop import train
+from .training.state import initial_state
 
 __all__ = [
     "COSTS",
@@ -30,8 +32,10 @@ __all__ = [
     "evaluate",
     "fingerprint",
     "forward",
+    "hold_out",
     "initial_state",
     "load_checkpoint",
+    "prepare_examples",
     "read_config",
     "save_checkpoint",
     "train",

@@ -26,8 +26,8 @@ from tqdm import tqdm
 import data_scripts.mnist
 import data_scripts.synthetic  # noqa: F401 (these two, so that no child has to)
 from mnist_nn import load_checkpoint, save_checkpoint
-from mnist_nn.epoch_table import EpochTable
-from mnist_nn.run_directory import RunDirectory
+from mnist_nn.runs.epoch_table import EpochTable
+from mnist_nn.runs.run_directory import RunDirectory
 
 Act = Callable[[], object]
 Order = dict[str, Any]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mnist_nn.activation import ACTIVATIONS
-from mnist_nn.cost import COSTS
+from mnist_nn.chapter.activation import ACTIVATIONS
+from mnist_nn.chapter.cost import COSTS
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -23,7 +23,7 @@ def test_dC_da_is_the_slope_of_C(name: str) -> None:
     a, y = np.array([[0.2, 0.9], [0.6, 0.1]]), np.array([[0.0, 1.0], [1.0, 0.0]])
 
     def C(a: np.ndarray) -> np.ndarray:
-        return cost.of_each(np.log(a / (1 - a)), a, y)
+        return cost.per_example(np.log(a / (1 - a)), a, y)
 
     slope, h = np.empty_like(a), 1e-6
     for j in range(2):
@@ -50,7 +50,8 @@ def test_the_chapters_values_of_sigma() -> None:
 
 def test_squared_error_has_no_half() -> None:
     a, y = np.array([[0.5], [0.25]]), np.array([[1.0], [0.0]])
-    assert COSTS["squared_error"].C(a, y) == pytest.approx([0.5**2 + 0.25**2])
+    z = np.log(a / (1 - a))
+    assert COSTS["squared_error"].per_example(z, a, y) == pytest.approx([0.5**2 + 0.25**2])
     np.testing.assert_allclose(COSTS["squared_error"].dC_da(a, y, np.empty_like(a)), [[-1.0], [0.5]])
 
 
@@ -64,10 +65,11 @@ def test_a_saturated_sigmoid_is_exactly_0_or_1_and_never_nan() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_cross_entropy_of_confident_outputs_is_exact(dtype: type) -> None:
     z = np.array([[-1000.0, -40.0, -17.0, 0.0, 17.0, 40.0, 1000.0]], dtype)
-    wrong_of_0 = COSTS["cross_entropy"].C(z, np.zeros_like(z))  # −ln(1 − σ(z)) = ln(1 + e^z)
+    cost, a = COSTS["cross_entropy"].per_example, 1 / (1 + np.exp(-z.astype(np.longdouble))).astype(dtype)
+    wrong_of_0 = cost(z, a, np.zeros_like(z))  # −ln(1 − σ(z)) = ln(1 + e^z)
     expected = [0.0, np.exp(-40.0), np.exp(-17.0), np.log(2.0), 17 + np.exp(-17.0), 40.0, 1000.0]
     np.testing.assert_allclose(wrong_of_0, expected, rtol=2e-7)
-    np.testing.assert_allclose(COSTS["cross_entropy"].C(-z, np.ones_like(z)), expected, rtol=2e-7)
+    np.testing.assert_allclose(cost(-z, 1 - a, np.ones_like(z)), expected, rtol=2e-7)
 
 
 def test_the_dC_dz_of_cross_entropy_is_not_lost_in_a_saturated_wrong_output() -> None:
@@ -76,3 +78,23 @@ def test_the_dC_dz_of_cross_entropy_is_not_lost_in_a_saturated_wrong_output() ->
     assert np.isfinite(cost.dC_da(a, y, np.empty_like(a))).all()
     assert cost.dC_dz is not None
     np.testing.assert_array_equal(cost.dC_dz(a, y, np.empty_like(a)), [[1], [-1]])
+
+
+def test_every_cost_has_one_signature_and_gives_the_textbook_value() -> None:
+    z, y = np.array([[0.2, -1.0], [-0.7, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    a = 1 / (1 + np.exp(-z))
+    textbook = {
+        "squared_error": ((a - y) ** 2).sum(axis=0),
+        "cross_entropy": -(y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=0),
+    }
+    assert set(textbook) == set(COSTS)
+    for name, expected in textbook.items():
+        np.testing.assert_allclose(COSTS[name].per_example(z, a, y), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_inverse_of_sigma_is_its_inverse(name: str) -> None:
+    activation = ACTIVATIONS[name]
+    for a in (0.1, 0.5, 0.9):
+        z = np.array([activation.inverse(a)])
+        assert activation.sigma(z, np.empty(1))[0] == pytest.approx(a, rel=1e-12)

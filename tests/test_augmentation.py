@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mnist_nn import Config, Examples
-from mnist_nn.augmentation import Distortion, smoothing
-from mnist_nn.config import AugmentationConfig
-from mnist_nn.fresh_examples import fresh_examples
-from mnist_nn.interpolation import CHUNK
+from mnist_nn.configuration.schema import AugmentationConfig
+from mnist_nn.examples.augmentation import Distortion, smoothing
+from mnist_nn.examples.fresh_examples import fresh_examples
+from mnist_nn.examples.interpolation import CHUNK
 
 SIDE = 28
 

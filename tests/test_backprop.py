@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from mnist_nn import COSTS, SGD, Network, backprop, forward
-from mnist_nn.activation import ACTIVATIONS
-from mnist_nn.backprop import BackwardPass
-from mnist_nn.cost import Cost
-from mnist_nn.dataset import Batches, Examples
-from mnist_nn.network import ForwardPass, aligned_zeros
-from mnist_nn.sgd import add_l2
+from mnist_nn.chapter.activation import ACTIVATIONS
+from mnist_nn.chapter.backprop import BackwardPass
+from mnist_nn.chapter.cost import Cost
+from mnist_nn.chapter.network import ForwardPass, aligned_zeros
+from mnist_nn.examples.dataset import Batches, Examples
 
 COMBINATIONS = [
     (activation, output, cost)
@@ -186,16 +185,15 @@ def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random:
     )
     batches = Batches(examples, m, np.float32)
     passed, back = ForwardPass.empty(network, m), BackwardPass.empty(network, m)
-    sgd = SGD(momentum=0.9)
+    sgd = SGD(momentum=0.9, l2=1e-4)
     velocity, scratch = sgd.new_velocity(network), np.empty_like(network.parameters)
     rows = random.permutation(m)
 
     def step() -> None:
-        for x, y in batches.of(rows):
+        for x, y in batches.batches(rows):
             forward(network, x, out=passed)
             backprop(network, COSTS[cost], passed, y, out=back, scale=0.1)
-            add_l2(network, back.gradient, 1e-5, scratch)
-            sgd.step(network, back.gradient, velocity)
+            sgd.step(network, back.gradient, velocity, 0.1, scratch)
 
     step()
     tracemalloc.start()

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
 from mnist_nn.errors import CheckpointError
-from mnist_nn.training import EpochResult
+from mnist_nn.training.state import EpochResult
 
 PARAMETERS = np.random.default_rng(1).normal(size=6 * 4 + 4 + 4 * 3 + 3).astype(np.float32)
 BEST = EpochResult(2, 40, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1.5)

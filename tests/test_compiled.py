@@ -12,8 +12,8 @@ import pytest
 from conftest import Command, needs_numba
 
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
-from mnist_nn.activation import ACTIVATIONS, Activation, Array, sigmoid_prime
-from mnist_nn.training import Loop
+from mnist_nn.chapter.activation import ACTIVATIONS, Activation, Array, sigmoid_prime
+from mnist_nn.training.loop import Loop
 
 
 def settings(
@@ -243,7 +243,7 @@ def test_without_numba_the_error_names_the_key_and_the_ways_out(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "mnist_nn.compiled", raising=False)
+    monkeypatch.delitem(sys.modules, "mnist_nn.training.compiled", raising=False)
     outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
     assert outcome.code == 2
     assert "training.compiled: true: needs Numba and SciPy" in outcome.error

@@ -8,8 +8,8 @@ import pytest
 from conftest import Command
 
 from mnist_nn import Config, read_config
-from mnist_nn.config_file import MAX_BYTES, parse_config
-from mnist_nn.config_writer import to_yaml
+from mnist_nn.configuration.reader import MAX_BYTES, parse_config
+from mnist_nn.configuration.writer import to_yaml
 from mnist_nn.errors import ConfigError
 
 RECIPES = sorted(file.name for file in files("nn_configs").iterdir() if file.name.endswith(".yaml"))

@@ -26,8 +26,8 @@ import pytest
 from crash_child import Children, Order, nn_order
 
 from mnist_nn import load_checkpoint
-from mnist_nn.checkpoint import Checkpoint
-from mnist_nn.run_directory import RunDirectory
+from mnist_nn.runs.checkpoint import Checkpoint
+from mnist_nn.runs.run_directory import RunDirectory
 
 LONG = os.environ.get("NN_LONG") == "1"
 CALLS = "openat,write,fsync,fdatasync,close,?ftruncate,?rename,?renameat,?renameat2"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnist_nn import Examples
-from mnist_nn import dataset as dataset_module
-from mnist_nn.dataset import Batches
+from mnist_nn.examples import dataset as dataset_module
+from mnist_nn.examples.dataset import Batches
 
 
 @pytest.mark.parametrize("chunk", [1, 3 * 12, 1_000_000])
@@ -17,7 +17,7 @@ def test_batches_hold_the_rows_asked_for_however_many_are_gathered_at_a_time(
     pixels = random.integers(0, 256, (20, 3, 4), dtype=np.uint8)
     examples = Examples.from_labels(pixels, random.integers(0, 10, 20, dtype=np.uint8), 10)
     rows = random.permutation(20)[:count]
-    batches = [(x.copy(), y.copy()) for x, y in Batches(examples, m, np.float64).of(rows)]
+    batches = [(x.copy(), y.copy()) for x, y in Batches(examples, m, np.float64).batches(rows)]
     assert [x.shape[1] for x, _ in batches] == [m] * (count // m) + [count % m] * (count % m > 0)
     np.testing.assert_allclose(np.hstack([x for x, _ in batches]).T, examples.inputs[rows] / 255, rtol=1e-15)
     np.testing.assert_array_equal(np.hstack([y for _, y in batches]).T, examples.targets[rows])
@@ -25,6 +25,6 @@ def test_batches_hold_the_rows_asked_for_however_many_are_gathered_at_a_time(
 
 def test_inputs_that_are_no_pixels_are_taken_as_they_are() -> None:
     examples = Examples(np.array([[0.25, -3.0]]), np.array([[0.5]]))
-    ((x, y),) = Batches(examples, 4, np.float32).of(np.array([0]))
+    ((x, y),) = Batches(examples, 4, np.float32).batches(np.array([0]))
     np.testing.assert_array_equal(x, [[0.25], [-3.0]])
     np.testing.assert_array_equal(y, [[0.5]])

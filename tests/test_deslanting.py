@@ -9,8 +9,8 @@ from conftest import Command
 
 from data_scripts.idx import read_split
 from data_scripts.synthetic import draw_digits
-from mnist_nn.deslanting import deslant
-from mnist_nn.interpolation import CHUNK
+from mnist_nn.examples.deslanting import deslant
+from mnist_nn.examples.interpolation import CHUNK
 
 SIDE = 28
 

@@ -10,7 +10,7 @@ from conftest import Command
 from data_scripts.idx import read_split
 from data_scripts.synthetic import COUNTS
 from mnist_nn import COSTS, Examples, evaluate, forward, load_checkpoint, save_checkpoint
-from mnist_nn.dataset import classify, columns
+from mnist_nn.examples.dataset import classify, columns
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_evaluating_in_slices_gives_what_one_piece_gives(
     network = load_checkpoint(run / "checkpoints/best.safetensors").network
     examples = Examples.from_labels(*read_split(digits, "train"), 10)
     whole = evaluate(network, COSTS["squared_error"], examples)
-    monkeypatch.setattr("mnist_nn.evaluation.SLICE", 7)
+    monkeypatch.setattr("mnist_nn.training.evaluation.SLICE", 7)
     sliced = evaluate(network, COSTS["squared_error"], examples)
     np.testing.assert_array_equal(whole.confusion, sliced.confusion)
     assert whole.cost == pytest.approx(sliced.cost, rel=1e-6)

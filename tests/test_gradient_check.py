@@ -7,8 +7,14 @@ import pytest
 from test_backprop import COMBINATIONS, batch, small_network
 
 from mnist_nn import COSTS, Network, backprop, check_gradient, forward
-from mnist_nn.backprop import Gradient
-from mnist_nn.gradient_check import RELATIVE, Difference, differences_over_h, index_of, locate, sample_parameters
+from mnist_nn.chapter.backprop import Gradient
+from mnist_nn.explaining.gradient_check import (
+    RELATIVE,
+    Difference,
+    differences_over_h,
+    sample_parameters,
+)
+from mnist_nn.explaining.parameter import Parameter
 
 SQUARED_ERROR = COSTS["squared_error"]
 
@@ -44,7 +50,7 @@ def test_the_checker_fails_a_gradient_that_is_wrong_by_a_tenth_of_a_percent_in_o
     gradient.vector[index] *= 1.001
     check = check_gradient(network, cost, x, y, gradient)
     assert not check.passed
-    assert check.worst == locate(network, index)
+    assert check.worst == Parameter.at(network, index)
 
 
 def test_the_checker_fails_a_gradient_that_is_not_a_number(random: np.random.Generator) -> None:
@@ -169,10 +175,10 @@ def test_the_checker_finds_every_wrong_entry_whichever_others_it_is_nudged_besid
     for l, j, k in [(1, 0, 0), (1, 3, 39), (1, 6, None), (2, 4, 6), (2, 0, None), (3, 2, 4), (3, 2, None)]:
         wrong = Gradient(network)
         wrong.vector[:] = right.vector
-        wrong.vector[index_of(network, l, j, k)] *= 1.001
+        wrong.vector[Parameter(l, j, k).index(network)] *= 1.001
         check = check_gradient(network, SQUARED_ERROR, x, y, wrong)
         assert not check.passed
-        assert check.worst == (l, j, k)
+        assert check.worst == Parameter(l, j, k)
         assert check.max_relative_error == pytest.approx(1e-3, rel=1e-2)
 
 
@@ -183,7 +189,7 @@ def test_the_checker_takes_the_entries_in_any_order_and_judges_none_twice(random
     gradient.vector[7] *= 1.001
     check = check_gradient(network, SQUARED_ERROR, x, y, gradient, iter([30, 7, 0, 22, 7]))
     assert check.parameters == 4
-    assert check.worst == locate(network, 7)
+    assert check.worst == Parameter.at(network, 7)
 
 
 def test_the_checker_reports_every_entry_judged_or_skipped() -> None:
@@ -212,28 +218,31 @@ def test_each_entry_of_the_vector_has_a_place_and_each_place_an_entry() -> None:
     network = Network([3, 4, 2])
     network.parameters[:] = np.arange(network.parameters.size)
     for index in range(network.parameters.size):
-        l, j, k = locate(network, index)
+        parameter = Parameter.at(network, index)
+        l, j, k = parameter.layer, parameter.j, parameter.k
         assert (network.b[l][j, 0] if k is None else network.w[l][j, k]) == index
-        assert index_of(network, l, j, k) == index
+        assert parameter.index(network) == parameter.value(network) == index
     with pytest.raises(IndexError):
-        locate(network, network.parameters.size)
+        Parameter.at(network, network.parameters.size)
 
 
 def test_a_sample_of_parameters_has_weights_and_biases_of_each_layer_once(random: np.random.Generator) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
     sample = sample_parameters(network, random, per_layer=3)
-    places = [locate(network, index) for index in sample]
+    places = [Parameter.at(network, index) for index in sample]
     assert len(set(sample)) == len(sample)
     for l in network.layers:
-        assert sum(layer == l and k is not None for layer, _, k in places) == 3
-        assert sum(layer == l and k is None for layer, _, k in places) == min(3, network.sizes[l])
+        assert sum(place.layer == l and place.letter == "w" for place in places) == 3
+        assert sum(place.layer == l and place.letter == "b" for place in places) == min(3, network.sizes[l])
 
 
-def differences(network: Network, x: np.ndarray, y: np.ndarray, index: int, factor: float = 1) -> list[Difference]:
+def differences(
+    network: Network, x: np.ndarray, y: np.ndarray, parameter: Parameter, factor: float = 1
+) -> list[Difference]:
     """With the derivative of backpropagation times a factor."""
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
-    gradient.vector[index] *= factor
-    return differences_over_h(network, SQUARED_ERROR, x, y, gradient, index)
+    gradient.vector[parameter.index(network)] *= factor
+    return differences_over_h(network, SQUARED_ERROR, x, y, gradient, parameter)
 
 
 def test_the_difference_errs_by_h_squared_where_the_curve_bends_and_by_rounding_where_h_is_tiny(
@@ -242,7 +251,7 @@ def test_the_difference_errs_by_h_squared_where_the_curve_bends_and_by_rounding_
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     before = network.parameters.copy()
-    over_h = differences(network, x, y, index_of(network, 2, 1, 2))
+    over_h = differences(network, x, y, Parameter(2, 1, 2))
     np.testing.assert_array_equal(network.parameters, before)
     assert [d.h for d in over_h] == pytest.approx([10.0**-power for power in range(13)])
     errors = [d.error for d in over_h]
@@ -258,7 +267,7 @@ def test_a_right_derivative_near_zero_passes_which_a_relative_rule_alone_would_f
     network = Network([1, 1], dtype=np.float64)
     network.b[1][:] = 20.0  # saturated: σ′ is 2e-9
     x, y = np.full((1, 1), 0.01), np.zeros((1, 1))
-    best = min(differences(network, x, y, 0), key=lambda d: d.error)
+    best = min(differences(network, x, y, Parameter(1, 0, 0)), key=lambda d: d.error)
     assert best.passed
     assert best.error > RELATIVE * abs(best.derivative) > 0
 
@@ -267,12 +276,12 @@ def test_a_derivative_that_is_wrong_by_a_tenth_of_a_percent_fails_at_every_h(ran
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     for l, j, k in [(1, 0, 2), (2, 1, 2), (3, 1, None)]:
-        index = index_of(network, l, j, k)
-        assert any(d.passed for d in differences(network, x, y, index))
-        assert not any(d.passed for d in differences(network, x, y, index, factor=1.001))
+        parameter = Parameter(l, j, k)
+        assert any(d.passed for d in differences(network, x, y, parameter))
+        assert not any(d.passed for d in differences(network, x, y, parameter, factor=1.001))
 
 
 def test_differences_refuse_single_precision() -> None:
     network = Network([2, 1])
     with pytest.raises(ValueError, match="float64"):
-        differences(network, np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32), 0)
+        differences(network, np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32), Parameter(1, 0, 0))

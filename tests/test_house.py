@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
-# Each module of mnist_nn may import those above it in this list.
-ORDER = [
-    "errors", "activation", "cost", "network", "backprop", "initialization", "randomness", "dataset", "sgd",
-    "config", "interpolation", "augmentation", "deslanting", "fresh_examples", "schedule", "config_errors", "config_file", "config_writer", "evaluation", "gradient_check", "inspection", "written_out", "threads", "compiled", "training", "checkpoint", "epoch_table",
-    "run_directory",
-]  # fmt: skip
+# The rooms of mnist_nn, and the rooms that each may import. Everything may import errors and randomness.
+ROOMS: dict[str, set[str]] = {
+    "chapter": set(),
+    "configuration": {"chapter"},
+    "examples": {"chapter", "configuration"},
+    "training": {"chapter", "configuration", "examples"},
+    "explaining": {"chapter", "configuration", "examples"},
+    "runs": {"chapter", "configuration", "examples", "training"},
+}
+# The chapter, in the order in which it is read: each file may import those before it.
+CHAPTER = ["activation", "cost", "network", "backprop", "sgd"]
 
 
 def package(name: str) -> Path:
@@ -25,8 +28,10 @@ def package(name: str) -> Path:
 
 
 def modules(name: str) -> Iterator[tuple[str, ast.Module]]:
-    for file in package(name).glob("*.py"):
-        yield file.stem, ast.parse(file.read_text(encoding="utf-8"))
+    """Every module of a package and its subpackages, by its dotted name within the package."""
+    for file in package(name).rglob("*.py"):
+        dotted = ".".join(file.relative_to(package(name)).with_suffix("").parts)
+        yield dotted, ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imports(tree: ast.Module) -> Iterator[str]:
@@ -36,24 +41,50 @@ def imports(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + (node.module or "")
             if node.level and not node.module:
-                yield from ("." + alias.name for alias in node.names)
+                yield from ("." * node.level + alias.name for alias in node.names)
 
 
-def test_imports_within_mnist_nn_point_up_one_list() -> None:
-    stems = {stem for stem, _ in modules("mnist_nn")} - {"__init__"}
-    assert stems == set(ORDER)
+def imported_modules(stem: str, tree: ast.Module) -> Iterator[str]:
+    """What a module of mnist_nn imports of mnist_nn, by dotted names."""
+    parts = stem.split(".")
+    for name in imports(tree):
+        level = len(name) - len(name.lstrip("."))
+        if level and name.strip("."):
+            yield ".".join([*parts[: len(parts) - level], name.lstrip(".")])
+
+
+def test_the_rooms_of_mnist_nn_import_only_the_rooms_below_them() -> None:
+    found = {stem.split(".")[0] for stem, _ in modules("mnist_nn") if "." in stem}
+    assert found == set(ROOMS)
     for stem, tree in modules("mnist_nn"):
-        for name in imports(tree):
-            if name.startswith(".") and name != "." and stem != "__init__":
-                assert ORDER.index(name[1:]) < ORDER.index(stem), f"{stem} imports {name}"
+        room, inside, _ = stem.partition(".")
+        for name in imported_modules(stem, tree):
+            target = name.split(".")[0]
+            if inside and target not in (room, "errors", "randomness"):
+                assert target in ROOMS[room], f"{stem} imports {name}"
 
 
-@pytest.mark.parametrize("stem", ["activation", "cost", "network", "backprop"])
-def test_the_mathematics_needs_numpy_alone(stem: str) -> None:
+def test_no_module_of_mnist_nn_imports_itself_in_a_circle() -> None:
+    graph = {stem: set(imported_modules(stem, tree)) for stem, tree in modules("mnist_nn")}
+    optional = ("training.compiled", "training.steps")  # imported inside a function, and only where asked for
+    done: set[str] = set()
+    while len(done) < len(graph):
+        free = {
+            stem
+            for stem, needs in graph.items()
+            if stem not in done and all(n in done or n not in graph or (n, stem) == optional for n in needs)
+        }
+        assert free, f"a circle among {sorted(set(graph) - done)}"
+        done |= free
+
+
+def test_the_five_files_of_the_chapter_need_numpy_and_one_another() -> None:
     allowed = {"numpy", "numpy.typing", "collections.abc", "dataclasses", "typing", "itertools"}
-    allowed |= {".activation", ".cost", ".network"}
-    tree = dict(modules("mnist_nn"))[stem]
-    assert set(imports(tree)) <= allowed
+    chapter = {stem: tree for stem, tree in modules("mnist_nn") if stem.startswith("chapter.")}
+    assert set(chapter) == {f"chapter.{name}" for name in [*CHAPTER, "__init__"]}
+    for i, name in enumerate(CHAPTER):
+        before = {f".{earlier}" for earlier in CHAPTER[:i]}
+        assert set(imports(chapter[f"chapter.{name}"])) <= allowed | before, name
 
 
 def test_data_scripts_imports_nothing_of_the_rest() -> None:
@@ -76,12 +107,10 @@ def test_mnist_nn_neither_prints_nor_asks_the_environment_nor_the_network() -> N
 
 def test_nothing_draws_on_numpys_global_random_state() -> None:
     for name in ("mnist_nn", "data_scripts", "nn_cli"):
-        for file in package(name).glob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for stem, tree in modules(name):
+            for node in ast.walk(tree):
                 if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
-                    assert node.attr in ("Generator", "SeedSequence", "PCG64", "default_rng"), (
-                        f"{file.name}: {node.attr}"
-                    )
+                    assert node.attr in ("Generator", "SeedSequence", "PCG64", "default_rng"), f"{stem}: {node.attr}"
 
 
 def test_help_imports_neither_numpy_nor_anything_else_that_is_heavy() -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnist_nn import Config, Network, forward, initial_state
-from mnist_nn.activation import ActivationName
-from mnist_nn.initialization import SCHEMES, InitName, initialize
+from mnist_nn.chapter.activation import ActivationName
+from mnist_nn.training.initialization import SCHEMES, InitName, initialize
 
 SIZES = (400, 300, 200, 10)
 

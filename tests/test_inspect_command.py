@@ -150,7 +150,7 @@ def test_check_all_checks_every_parameter(nn: Command) -> None:
 
 
 def test_a_failed_check_ends_with_an_error(nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnist_nn import inspection
+    from mnist_nn.explaining import inspection
 
     def wrong(*arguments: object) -> object:
         back = backprop(*arguments)  # type: ignore[arg-type]

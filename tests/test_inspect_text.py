@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
-from nn_cli.histogram import histogram
+from nn_cli.inspecting.histogram import histogram
 from nn_cli.terminal import ASCII, Terminal
 
 

@@ -14,9 +14,9 @@ from conftest import Command
 
 from data_scripts.idx import read_split
 from mnist_nn import COSTS, Network, backprop, forward, load_checkpoint
-from mnist_nn.dataset import Examples
-from mnist_nn.deslanting import deslant
-from mnist_nn.inspection import Inspection
+from mnist_nn.examples.dataset import Examples
+from mnist_nn.examples.deslanting import deslant
+from mnist_nn.explaining.inspection import Inspection
 
 try:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
@@ -152,12 +152,12 @@ def test_the_page_names_nothing_to_fetch_and_its_policy_forbids_it(nn: Command, 
 def test_no_two_modules_of_the_page_share_a_name() -> None:
     from importlib.resources import files
 
-    from nn_cli.gradient_page import MODULES
+    from nn_cli.inspecting.page_file import MODULES
 
     seen: dict[str, str] = {}
     exported: dict[str, set[str]] = {}
     for stem in MODULES:
-        code = (files("nn_cli") / "page" / f"{stem}.js").read_text(encoding="utf-8")
+        code = (files("nn_cli.inspecting") / "page" / f"{stem}.js").read_text(encoding="utf-8")
         for name in re.findall(r"^(?:export )?(?:function|const|let|class) (\w+)", code, re.MULTILINE):
             assert seen.setdefault(name, stem) == stem, f"{name} is in {seen[name]} and {stem}"
         exported[stem] = set(re.findall(r"^export (?:function|const|class) (\w+)", code, re.MULTILINE))
@@ -166,7 +166,9 @@ def test_no_two_modules_of_the_page_share_a_name() -> None:
                 f"{stem} imports from {module}"
             )
     shipped = {
-        entry.name.removesuffix(".js") for entry in (files("nn_cli") / "page").iterdir() if entry.name.endswith(".js")
+        entry.name.removesuffix(".js")
+        for entry in (files("nn_cli.inspecting") / "page").iterdir()
+        if entry.name.endswith(".js")
     }
     assert shipped == set(MODULES)
 
@@ -557,9 +559,9 @@ def test_a_hostile_name_is_shown_as_it_is_and_does_nothing(nn: Command, small: P
 def test_strings_cannot_leave_the_data_they_are_embedded_in(
     nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nn_cli import gradient_page
+    from nn_cli.inspecting import page_file
 
-    embedded = gradient_page._embedded({"name": HOSTILE + "\u2028<!--"})
+    embedded = page_file._embedded({"name": HOSTILE + "\u2028<!--"})
     assert not set("<>&\u2028") & set(embedded)
     assert json.loads(embedded) == {"name": HOSTILE + "\u2028<!--"}
 

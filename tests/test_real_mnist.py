@@ -9,7 +9,7 @@ from data_scripts.errors import DataError
 from data_scripts.idx import read_split
 from data_scripts.mnist import FILES, PAIRS, is_intact, load_mnist
 from mnist_nn import COSTS, Examples, evaluate, load_checkpoint
-from mnist_nn.evaluation import Evaluation
+from mnist_nn.training.evaluation import Evaluation
 
 
 def held_out(real_mnist: Path, checkpoint: Path) -> Evaluation:

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from mnist_nn import SGD, Config, Network
-from mnist_nn.backprop import Gradient
-from mnist_nn.schedule import learning_rate
-from mnist_nn.sgd import add_l2
+from mnist_nn.chapter.backprop import Gradient
+from mnist_nn.training.schedule import learning_rate
 
 
 def one_weight(w: float, b: float, dC_dw: float, dC_db: float) -> tuple[Network, Gradient]:
@@ -20,7 +19,7 @@ def one_weight(w: float, b: float, dC_dw: float, dC_db: float) -> tuple[Network,
 def test_the_plain_step_takes_the_scaled_gradient_off_and_leaves_it_as_it_is() -> None:
     network, gradient = one_weight(1.0, -1.0, 0.05, -0.025)
     sgd = SGD()
-    sgd.step(network, gradient, sgd.new_velocity(network))
+    sgd.step(network, gradient, sgd.new_velocity(network), 0.5)
     np.testing.assert_allclose(network.parameters, [1.0 - 0.05, -1.0 + 0.025], rtol=1e-15)
     np.testing.assert_array_equal(gradient.vector, [0.05, -0.025])
 
@@ -29,15 +28,16 @@ def test_momentum_adds_a_share_of_the_step_before() -> None:
     network, gradient = one_weight(1.0, 0.0, 0.1, 0.0)
     sgd = SGD(momentum=0.5)
     velocity = sgd.new_velocity(network)
-    sgd.step(network, gradient, velocity)  # v = 0.1
-    sgd.step(network, gradient, velocity)  # v = 0.15
+    sgd.step(network, gradient, velocity, 0.5)  # v = 0.1
+    sgd.step(network, gradient, velocity, 0.5)  # v = 0.15
     assert network.w[1][0, 0] == pytest.approx(1 - 0.1 - 0.15, rel=1e-15)
 
 
 def test_l2_pulls_weights_towards_zero_and_leaves_biases_alone() -> None:
     network, gradient = one_weight(2.0, 3.0, 0.5, -0.5)
-    add_l2(network, gradient, 0.1)
-    np.testing.assert_allclose(gradient.vector, [0.5 + 0.1 * 2.0, -0.5], rtol=1e-15)
+    sgd = SGD(l2=0.2)
+    sgd.step(network, gradient, sgd.new_velocity(network), 0.5)  # η ∂C/∂w = 0.5, η l2 w = 0.5 · 0.2 · 2
+    np.testing.assert_allclose(network.parameters, [2.0 - 0.5 - 0.5 * 0.2 * 2.0, 3.0 + 0.5], rtol=1e-15)
 
 
 def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator) -> None:
@@ -50,7 +50,7 @@ def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator)
     theirs = torch.optim.SGD(
         [{"params": [w], "weight_decay": l2}, {"params": [b], "weight_decay": 0.0}], lr=eta, momentum=0.9
     )
-    ours = SGD(momentum=0.9)
+    ours = SGD(momentum=0.9, l2=l2)
     velocity = ours.new_velocity(network)
     for _ in range(3):
         gradient = Gradient(network)
@@ -58,8 +58,7 @@ def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator)
         w.grad, b.grad = (torch.from_numpy(g[1].copy()) for g in (gradient.dC_dw, gradient.dC_db))
         theirs.step()
         gradient.vector *= eta
-        add_l2(network, gradient, eta * l2)
-        ours.step(network, gradient, velocity)
+        ours.step(network, gradient, velocity, eta)
     np.testing.assert_allclose(network.w[1], w.detach().numpy(), rtol=1e-14)
     np.testing.assert_allclose(network.b[1], b.detach().numpy(), rtol=1e-14)
 

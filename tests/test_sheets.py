@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from data_scripts.idx import read_split, write_idx
 from mnist_nn import Config, Examples, forward, load_checkpoint, read_config
-from mnist_nn.fresh_examples import fresh_examples
+from mnist_nn.examples.fresh_examples import fresh_examples
 
 GAP, PIXEL, SIDE = 6, 2, 28
 ELASTIC = "augmentation.elastic={sigma: 5.0, alpha: 36.0}"

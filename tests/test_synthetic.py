@@ -79,4 +79,3 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypa
     monkeypatch.setitem(COUNTS, "train", 20)
     (tmp_path / "file").write_text("in the way")
     assert len(load_synthetic("train", tmp_path / "file")[0]) == 20
-    assert len(load_synthetic("train", None)[0]) == 20

@@ -7,7 +7,7 @@ import pytest
 from conftest import Command
 
 from mnist_nn import Config
-from mnist_nn.threads import threads_for
+from mnist_nn.training.threads import threads_for
 
 
 def config(sizes: list[int], batch_size: int, threads: int | None = None) -> Config:

@@ -18,8 +18,9 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from mnist_nn import Config, initial_state, load_checkpoint, read_config, save_checkpoint
 from mnist_nn.errors import RunError
-from mnist_nn.run_directory import RunDirectory
-from mnist_nn.training import GradientNorms, Progress
+from mnist_nn.runs.run_directory import RunDirectory
+from mnist_nn.training.loop import Progress
+from mnist_nn.training.state import GradientNorms
 
 
 def only_run(root: Path) -> Path:
@@ -173,7 +174,7 @@ def interrupted(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_nn.training.SLICE_STEPS", 5)
+        patch.setattr("mnist_nn.training.loop.SLICE_STEPS", 5)
         patch.setattr(TrainingDisplay, "show", interrupting_show)
         assert nn("train", small, "--run-dir", "cut", *options).code == 130
 
@@ -299,7 +300,7 @@ def test_a_run_that_ends_within_or_after_an_append_resumes_to_the_same_gradient_
 
     nn("train", small, "--run-dir", "whole", *NORMS)
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_nn.epoch_table.append_durably", append)
+        patch.setattr("mnist_nn.runs.epoch_table.append_durably", append)
         assert nn("train", small, "--run-dir", "cut", *NORMS).code == 1
     assert all(list(norms.dC_dw) == [1, 2] for norms in norms_of("cut"))
     assert nn("train", "--resume", "cut").code == 0
@@ -440,7 +441,7 @@ def test_a_start_that_fails_half_way_leaves_nothing_behind(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "run/checkpoints/last.safetensors")
 
-    monkeypatch.setattr("mnist_nn.run_directory.save_checkpoint", full)
+    monkeypatch.setattr("mnist_nn.runs.run_directory.save_checkpoint", full)
     outcome = nn("train", small, "--run-dir", "run")
     assert outcome.error == "Error: run/checkpoints/last.safetensors: No space left on device"
     assert not Path("run").exists()
@@ -458,7 +459,7 @@ def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
             raise OSError(28, "No space left on device", str(path))
         write(path, content)
 
-    monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", full_in_the_second_epoch)
+    monkeypatch.setattr("mnist_nn.runs.checkpoint.write_atomically", full_in_the_second_epoch)
     outcome = nn("train", small, "--run-dir", "run")
     assert outcome.code == 1
     assert outcome.error == (
@@ -466,7 +467,7 @@ def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
         "when that is mended, go on with `nn train --resume run`"
     )
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch == 1
-    monkeypatch.setattr("mnist_nn.checkpoint.write_atomically", write)
+    monkeypatch.setattr("mnist_nn.runs.checkpoint.write_atomically", write)
     nn("train", small, "--run-dir", "whole")
     assert nn("train", "--resume", "run").code == 0
     assert fingerprint_of(Path("run")) == fingerprint_of(Path("whole"))

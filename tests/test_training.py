@@ -10,10 +10,11 @@ import pytest
 
 from data_scripts.idx import read_split
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
-from mnist_nn.dataset import Batches
 from mnist_nn.errors import DivergenceError
+from mnist_nn.examples.dataset import Batches
 from mnist_nn.randomness import stream
-from mnist_nn.training import GradientNorms, Progress, TrainingState
+from mnist_nn.training.loop import Progress
+from mnist_nn.training.state import GradientNorms, TrainingState
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked
 def test_gradient_norms_are_what_plain_numpy_gets_from_the_first_1000_examples_of_the_sample(
     dtype: str, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_nn.training.TRAIN_SAMPLE", 1100)
+    monkeypatch.setattr("mnist_nn.training.loop.TRAIN_SAMPLE", 1100)
     config = Config.model_validate(
         {
             "seed": 4,
@@ -120,8 +121,8 @@ def test_the_seconds_of_an_epoch_are_without_its_gradient_norms(
         now += 60
         return GradientNorms(state.epoch, {}, {})
 
-    monkeypatch.setattr("mnist_nn.training._gradient_norms", take_a_minute)
-    monkeypatch.setattr("mnist_nn.training.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr("mnist_nn.training.loop._gradient_norms", take_a_minute)
+    monkeypatch.setattr("mnist_nn.training.loop.time", SimpleNamespace(perf_counter=lambda: now))
     _, reports = run(settings(gradient_norms=True), examples)
     assert now == 4 * 60
     assert [report.result.seconds for report in reports if report.result] == [0, 0, 0]
@@ -154,7 +155,7 @@ def test_a_gradient_beyond_all_numbers_has_an_infinite_norm_and_training_says_th
 def test_a_state_copied_at_any_yield_goes_on_to_the_same_bits(
     changes: dict[str, object], examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_nn.training.SLICE_STEPS", 3)  # so that it yields within epochs too
+    monkeypatch.setattr("mnist_nn.training.loop.SLICE_STEPS", 3)  # so that it yields within epochs too
     config = settings(**changes)
     training, validation = examples.split(50)
     state = initial_state(config)
@@ -308,11 +309,11 @@ def test_each_epoch_has_an_order_of_its_own() -> None:
 
 
 def test_the_training_figures_are_measured_on_a_fixed_sample_of_10000(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnist_nn import training as module
+    from mnist_nn.training.measuring import train_sample
 
     inputs = np.arange(30_000, dtype=np.float64)[:, None]
     examples = Examples(inputs, np.zeros_like(inputs))
-    first, second = module._fixed_sample(0, examples), module._fixed_sample(0, examples)
+    first, second = train_sample(0, examples), train_sample(0, examples)
     assert len(np.unique(first.inputs)) == 10_000
     np.testing.assert_array_equal(first.inputs, second.inputs)
 

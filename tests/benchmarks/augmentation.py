@@ -7,8 +7,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from work import digits
 
-from mnist_nn.augmentation import Distortion
-from mnist_nn.config import AugmentationConfig
+from mnist_nn.configuration.schema import AugmentationConfig
+from mnist_nn.examples.augmentation import Distortion
 
 KINDS = {
     "nothing, but looked up between the pixels": {},

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 from work import LEARNING_RATE, Cell, digits, nn
 
 from mnist_nn import COSTS, SGD, Examples, Network, backprop, forward
-from mnist_nn.backprop import BackwardPass
-from mnist_nn.dataset import Batches
-from mnist_nn.network import ForwardPass
+from mnist_nn.chapter.backprop import BackwardPass
+from mnist_nn.chapter.network import ForwardPass
+from mnist_nn.examples.dataset import Batches
 
 
 def microseconds(function: Callable[[], object], number: int = 1000) -> float:
@@ -30,7 +30,7 @@ def of_a_step(cell: Cell) -> dict[str, float]:
     passed, back = ForwardPass.empty(network, cell.m), BackwardPass.empty(network, cell.m)
     sgd, cost = SGD(), COSTS["squared_error"]
     velocity = sgd.new_velocity(network)
-    x, y = next(batches.of(rows))
+    x, y = next(batches.batches(rows))
     forward(network, x, out=passed)
     backprop(network, cost, passed, y, out=back, scale=LEARNING_RATE)
     w, b, z, a, sigma = network.w, network.b, passed.z, passed.a, network.activation
@@ -47,12 +47,12 @@ def of_a_step(cell: Cell) -> dict[str, float]:
     shuffle = microseconds(lambda: np.random.default_rng(1).permutation(len(images)), 1) * cell.m / len(images)
     parts = {
         "shuffle, one share of the epoch's": shuffle,
-        "gather the pixels, to floats, /255": microseconds(lambda: [None for _ in batches.of(rows)], 20) / 100,
+        "gather the pixels, to floats, /255": microseconds(lambda: [None for _ in batches.batches(rows)], 20) / 100,
         "w a": microseconds(all_of(lambda l: np.dot(w[l], a[l - 1], z[l]))),
         "+ b": microseconds(all_of(lambda l: np.add(z[l], b[l], z[l]))),
         "σ": microseconds(all_of(lambda l: sigma[l].sigma(z[l], a[l]))),
         "∂C/∂a of the output, and 1/m": microseconds(
-            lambda: (cost.dC_da(a[2], y, back.dC_da[2]), np.multiply(back.dC_da[2], back.dC_dC_k, back.dC_da[2]))
+            lambda: (cost.dC_da(a[2], y, back.dC_da[2]), np.multiply(back.dC_da[2], back.share, back.dC_da[2]))
         ),
         "σ′": microseconds(all_of(lambda l: sigma[l].sigma_prime(a[l], back.da_dz[l]))),
         "∂a/∂z · ∂C/∂a": microseconds(all_of(lambda l: np.multiply(back.da_dz[l], back.dC_da[l], back.dC_dz[l]))),
@@ -66,7 +66,7 @@ def of_a_step(cell: Cell) -> dict[str, float]:
 
 def table(cells: list[Cell]) -> Iterator[str]:
     """Markdown, line by line."""
-    import mnist_nn.compiled  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+    import mnist_nn.training.compiled  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
 
     with threadpool_limits(1), np.errstate(all="ignore"):
         columns = [of_a_step(cell) for cell in cells]

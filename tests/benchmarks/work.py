@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_nn import Config, Examples, initial_state
-from mnist_nn.training import Loop
+from mnist_nn.training.loop import Loop
 
 LEARNING_RATE = 0.3
 Run = Callable[[int], object]  # does so many steps

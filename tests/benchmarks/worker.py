@@ -21,7 +21,7 @@ def of_nn(cell: Cell, threads: int, compiled: bool = False) -> Run:
     from nn_cli.machine import kernels
     from threadpoolctl import threadpool_limits
 
-    from mnist_nn.threads import threads_for
+    from mnist_nn.training.threads import threads_for
 
     run = nn(cell, *digits(), compiled)  # which loads the BLAS that is limited
     threadpool_limits(threads_for(config(cell), threads, kernels()), user_api="blas")

@@ -23,7 +23,7 @@ import atheris
 
 # Not ruamel.yaml: instrumented, it manages 30 documents a second.
 with atheris.instrument_imports(include=["data_scripts", "mnist_nn"]):
-    for module in ("data_scripts.idx", "mnist_nn.checkpoint", "mnist_nn.config_file"):
+    for module in ("data_scripts.idx", "mnist_nn.runs.checkpoint", "mnist_nn.configuration.reader"):
         importlib.import_module(module)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

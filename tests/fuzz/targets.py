@@ -17,10 +17,10 @@ from safetensors.numpy import save
 from data_scripts.errors import DataError
 from data_scripts.idx import read_idx
 from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
-from mnist_nn.checkpoint import FORMAT, _digest, named_tensors
-from mnist_nn.config_file import parse_config, read_config
-from mnist_nn.config_writer import to_yaml
+from mnist_nn.configuration.reader import parse_config, read_config
+from mnist_nn.configuration.writer import to_yaml
 from mnist_nn.errors import CheckpointError, ConfigError
+from mnist_nn.runs.checkpoint import FORMAT, _digest, named_tensors
 
 Verdict = Literal["read", "refused"]
 LONGEST = 2000  # characters of a message, the file's name not counted

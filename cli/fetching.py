@@ -1,0 +1,43 @@
+"""MNIST fetched with a progress bar."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .text import note, printable
+
+if TYPE_CHECKING:
+    from data_scripts.mnist import PinnedFile
+
+WAYS_ON = (
+    "`nn train quickstart` needs no download, and --data-dir DIR (or NN_DATA_DIR) takes files that you already have"
+)
+
+
+def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
+    """Download these files of MNIST. Raises DownloadError, which names the alternatives."""
+    from tqdm import tqdm
+
+    from data_scripts.errors import DownloadError
+    from data_scripts.mnist import download_mnist
+
+    note(f"downloading MNIST into {printable(str(directory))}")
+    done = {file.name: 0 for file in wanted}
+    total = sum(file.size for file in wanted)
+    with tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        dynamic_ncols=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+
+        def on_bytes(file: "PinnedFile", received: int) -> None:
+            done[file.name] = min(received, file.size)
+            bar.update(sum(done.values()) - bar.n)
+
+        try:
+            download_mnist(directory, wanted, on_bytes=on_bytes)
+        except DownloadError as error:
+            raise DownloadError(f"{error}; {WAYS_ON}") from None

@@ -1,0 +1,98 @@
+"""What `nn inspect-gradients` is asked about: a network, one of its parameters, and examples."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ..text import counted, note, printable
+
+if TYPE_CHECKING:
+    from mnist_nn import Network
+    from mnist_nn.explaining.parameter import Parameter
+    from mnist_nn.runs.checkpoint import Checkpoint
+    from mnist_nn.training.state import GradientNorms
+
+DEFAULT_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is inspected: its name, its state, and what its run recorded of its gradients."""
+
+    name: str
+    checkpoint: "Checkpoint"
+    norms: "list[GradientNorms]"
+
+
+def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bool) -> Subject:
+    """RUN, or with `init` also a CONFIG; untrained then. Raises RunError, CheckpointError or ConfigError."""
+    from mnist_nn import initial_state, load_checkpoint
+    from mnist_nn.errors import RunError
+    from mnist_nn.runs.checkpoint import Checkpoint
+    from mnist_nn.runs.run_directory import RunDirectory
+
+    from ..recipes import read_recipe, recipe_name, recipe_names
+    from ..runs import find_checkpoint
+
+    if (
+        init
+        and run is not None
+        and (run in recipe_names() or (Path(run).is_file() and Path(run).suffix != ".safetensors"))
+    ):
+        config = read_recipe(run, ())
+        return Subject(recipe_name(run), Checkpoint(config, initial_state(config)), [])
+    if init and name is not None:
+        raise click.UsageError("--init and --checkpoint exclude each other: --init is the network before training")
+    file = find_checkpoint(run, "last" if init else name).absolute()
+    loaded = load_checkpoint(file)
+    if init:
+        loaded = Checkpoint(loaded.config, initial_state(loaded.config))
+    directory = RunDirectory(file.parent.parent)
+    if not (file.parent.name == "checkpoints" and directory.exists):
+        return Subject(file.name, loaded, [])
+    try:
+        norms = directory.gradient_norms(loaded.config)
+    except RunError as error:
+        note(f"{printable(str(error))}; the chart of the gradient norms is left out")
+        norms = []
+    return Subject(directory.path.name, loaded, norms)
+
+
+def choose_parameter(
+    network: "Network", weight: tuple[int, int, int] | None, bias: tuple[int, int] | None
+) -> "Parameter | None":
+    """The parameter asked for; None where none is. Raises UsageError for one that the network does not have."""
+    from mnist_nn.explaining.parameter import Parameter
+
+    if weight is not None and bias is not None:
+        raise click.UsageError("--weight and --bias exclude each other; ask for one at a time")
+    place = weight or bias
+    if place is None:
+        return None
+    parameter = Parameter(*place)
+    layer, j, k = parameter.layer, parameter.j, parameter.k
+    name = f"--bias {layer},{j}" if k is None else f"--weight {layer},{j},{k}"
+    if not 1 <= layer <= network.L:
+        raise click.UsageError(f"{name}: there is no layer {layer}; w and b have layers 1 to {network.L}")
+    n, n_prev = network.w[layer].shape
+    if j >= n:
+        raise click.UsageError(f"{name}: layer {layer} has neurons 0 to {n - 1}, no neuron {j}")
+    if k is not None and k >= n_prev:
+        raise click.UsageError(f"{name}: layer {layer - 1} has neurons 0 to {n_prev - 1}, no neuron {k}")
+    return parameter
+
+
+def choose_examples(split: str, available: int, example: int | None, batch: int | None) -> range:
+    """The numbers of the examples to average over, among which is the one to take apart."""
+    if example is not None and example >= available:
+        raise click.UsageError(f"--example {example}: the {split} split has examples 0 to {available - 1}")
+    if batch is not None and batch > available:
+        raise click.UsageError(f"--batch {batch}: the {split} split has {counted(available, 'example')}")
+    if example is not None and batch is None:
+        return range(example, example + 1)
+    count = batch or min(DEFAULT_BATCH, available)
+    if example is not None and example >= count:
+        raise click.UsageError(f"--example {example}: is not among the first {count} examples of --batch {count}")
+    return range(count)

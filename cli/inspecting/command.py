@@ -1,0 +1,206 @@
+"""`nn inspect-gradients`: one derivative taken apart into the chapter's factors, and each layer's gradient."""
+
+import re
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ..output_files import FILE
+from ..text import counted, note
+
+if TYPE_CHECKING:
+    from mnist_nn.explaining.expanded_gradient import Entry
+    from mnist_nn.explaining.gradient_check import Difference, GradientCheck
+    from mnist_nn.explaining.inspection import Inspection
+    from mnist_nn.explaining.parameter import Parameter
+
+CHECKED_PER_LAYER = 100  # weights, and as many biases, unless all are asked for
+EXPANDED = 30  # parameters at most, for the whole ∇C to be shown
+
+
+def parse_indices(_: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Comma-separated indices, as many as the option's metavar names."""
+    if value is None:
+        return None
+    form = str(option.metavar)
+    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", value) or value.count(",") != form.count(","):
+        raise click.BadParameter(f"{value!r} is not of the form {form}, such as {'2,4,12' if 'K' in form else '2,4'}")
+    return tuple(map(int, value.split(",")))
+
+
+@click.command("inspect-gradients", short_help="See where the derivatives come from.")
+@click.argument("run", required=False)
+@click.option(
+    "--weight",
+    metavar="L,J,K",
+    callback=parse_indices,
+    help="Take apart ∂C/∂w from neuron K of layer L−1 to neuron J of L. Default: the largest.",
+)
+@click.option("--bias", metavar="L,J", callback=parse_indices, help="Take apart ∂C/∂b of neuron J of layer L.")
+@click.option("--split", type=click.Choice(["train", "validation"]), help="Default: validation, if there is any.")
+@click.option(
+    "--example",
+    type=click.IntRange(min=0),
+    metavar="I",
+    help="The example to take apart. Default: 0; for the largest weight, where it is largest.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Average over the first N examples. Default: 64, or with --example that one alone.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Follow the chain through N layers: up to the cost, then back to the input. Default: 1.",
+)
+@click.option("--html", metavar="FILE", type=FILE, help="Write a page on which every derivative can be taken apart.")
+@click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
+@click.option("--init", is_flag=True, help="The network before training; RUN may then be a CONFIG as well.")
+@click.option("--check", is_flag=True, help="Compare with central differences, for a sample of the parameters.")
+@click.option("--check-all", is_flag=True, help="The same for every parameter.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    type=FILE,
+    help="Write the averaged gradient as safetensors: w1, b1, … as in a checkpoint.",
+)
+@click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at full precision.")
+def inspect_gradients(
+    run: str | None,
+    weight: tuple[int, int, int] | None,
+    bias: tuple[int, int] | None,
+    split: Literal["train", "validation"] | None,
+    example: int | None,
+    batch: int | None,
+    depth: int | None,
+    html: Path | None,
+    checkpoint: Literal["best", "last"] | None,
+    init: bool,
+    check: bool,
+    check_all: bool,
+    save: Path | None,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """See where the derivatives of a network come from. RUN as in `nn evaluate`.
+
+    One of them is taken apart into the chapter's factors: that of the weight with the largest |∂C/∂w|, unless
+    --weight or --bias names another. Layers count from 1, neurons and examples from 0.
+
+    \b
+    nn inspect-gradients                                the largest one's story
+    nn inspect-gradients --weight 2,4,12 --example 9    one weight and one image
+    nn inspect-gradients --html page.html               all of it, in a browser
+    nn inspect-gradients chain --init                   the chapter's own network
+    """
+    from mnist_nn import COSTS
+    from mnist_nn.explaining.inspection import Inspection
+    from mnist_nn.training.schedule import learning_rate
+
+    from ..data_directory import with_data
+    from ..loading import load_split
+    from .choices import choose_examples, choose_parameter, find_subject
+    from .files import check_files, write_files
+    from .report import Report
+
+    subject = find_subject(run, checkpoint, init)
+    network, state = subject.checkpoint.network, subject.checkpoint.state
+    parameter = choose_parameter(network, weight, bias)
+    config = with_data(subject.checkpoint.config, None, data_dir)
+    split = split or ("validation" if config.data.validation else "train")
+    examples = load_split(config, split)
+    indices = choose_examples(split, len(examples), example, batch)
+    check_files(save, html, network.parameters.size, len(indices))
+
+    chosen = examples[indices.start : indices.stop]
+    inspection = Inspection(network, COSTS[config.cost], chosen, list(indices))
+    shown = indices.index(example or 0)
+    if parameter is None:
+        parameter = inspection.largest()
+        shown = inspection.strongest(parameter) if example is None else shown
+    if depth is None:
+        depth = 0 if bias and parameter.layer == network.L else 1
+    is_over = state.epoch >= config.training.epochs
+    rate = learning_rate(state.epoch - is_over, config.training)
+    if depth > network.L:
+        note(f"--depth {depth}: the whole chain of this network is {counted(network.L, 'sum')}")
+    checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
+    report = Report(
+        name=subject.name,
+        config=config,
+        split=split,
+        learning_rate=rate,
+        rate_of="last" if is_over else "next",
+        inspection=inspection,
+        layers=inspection.layers(rate),
+        norms=subject.norms,
+        derivative=inspection.derivative(parameter, shown),
+        route=list(islice(inspection.route(parameter, shown), depth)),
+        entries=_entries(inspection, shown),
+        check=checked,
+        differences=_differences(inspection, parameter) if checked else [],
+    )
+    written = write_files(save, html, report, examples)
+    if as_json:
+        import json
+
+        from .report import as_document
+
+        click.echo(json.dumps(as_document(report), allow_nan=False))
+    else:
+        from ..terminal import Terminal
+        from .text import as_text
+
+        click.echo(as_text(report, Terminal.from_stdout()))
+        if weight is None and bias is None and html is None:
+            note("\nAnother one: --weight L,J,K or --bias L,J\nIn a browser: --html page.html")
+    for message in written:
+        note(message)
+    if checked is not None and not checked.passed:
+        from mnist_nn.errors import GradientCheckError
+
+        from .check_text import check_result
+
+        raise GradientCheckError(check_result(checked))
+
+
+def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
+    from mnist_nn.explaining.expanded_gradient import expanded_gradient
+
+    return list(expanded_gradient(inspection, shown)) if inspection.network.parameters.size <= EXPANDED else []
+
+
+def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "GradientCheck":
+    import sys
+
+    from tqdm import tqdm
+
+    from mnist_nn import check_gradient
+    from mnist_nn.explaining.gradient_check import sample_parameters
+    from mnist_nn.randomness import stream
+
+    network = inspection.network
+    indices = (
+        range(network.parameters.size)
+        if all_of_them
+        else sample_parameters(network, stream(seed, "check"), CHECKED_PER_LAYER)
+    )
+    hidden = not sys.stderr.isatty()
+    with tqdm(total=len(indices), desc="check", leave=False, dynamic_ncols=True, disable=hidden) as bar:
+        return check_gradient(
+            network, inspection.cost, inspection.x, inspection.y, inspection.gradient, indices, bar.update
+        )
+
+
+def _differences(inspection: "Inspection", parameter: "Parameter") -> "list[Difference]":
+    """The chosen parameter's derivative by central differences, from too large an h to too small a one."""
+    from mnist_nn.explaining.gradient_check import differences_over_h
+
+    network = inspection.network
+    return differences_over_h(network, inspection.cost, inspection.x, inspection.y, inspection.gradient, parameter)

@@ -1,0 +1,100 @@
+"""What `nn inspect-gradients` found, as one HTML file that fetches nothing: the network, examples, and code."""
+
+import base64
+import hashlib
+import json
+import math
+import re
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from mnist_nn import Examples
+
+from ..terminal import Terminal
+from .report import Report, as_document
+from .text import as_text
+
+GALLERY = 64  # examples at least, where there are so many
+MARK = b'<meta name="generator" content="nn inspect-gradients">'
+# The page's code, each module after those it imports.
+MODULES = [
+    "dom",
+    "network",
+    "ink",
+    "place",
+    "digit",
+    "layers",
+    "heat",
+    "chain",
+    "paths",
+    "average",
+    "guess",
+    "gradient",
+    "main",
+]
+
+
+def page(report: Report, examples: Examples) -> bytes:
+    """The whole file. `examples` is the split that the report is about: the first ones can be picked on the page."""
+    resources = files(__package__) / "page"
+    style = (resources / "page.css").read_text(encoding="utf-8")
+    script = "\n".join(_inlined((resources / f"{name}.js").read_text(encoding="utf-8")) for name in MODULES)
+    policy = (
+        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    network = report.config.network
+    sizes = "-".join(map(str, network.sizes))
+    activation = "/".join(dict.fromkeys([network.activation, network.output]))
+    parts = {
+        "policy": policy,
+        "title": escape(f"{report.name}: where a derivative comes from"),
+        "subject": escape(f"{report.name} · {sizes} {activation}, {report.config.cost.replace('_', ' ')}"),
+        "text": escape(as_text(report, Terminal())),
+        "style": style,
+        "script": script,
+        "data": _embedded(_data(report, examples)),
+    }
+    template = (resources / "page.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template).encode()
+
+
+def _data(report: Report, examples: Examples) -> dict[str, Any]:
+    """What the page computes from. Numbers are little-endian doubles in base64, so that none is rounded."""
+    indices = sorted({*range(min(GALLERY, len(examples))), *report.inspection.indices})
+    shown = examples[np.array(indices)]
+    side = math.isqrt(shown.inputs.shape[1])
+    pixels = shown.inputs.dtype == np.uint8
+    return {
+        "learning_rate": report.learning_rate,
+        "rate_of": report.rate_of,
+        "parameters": _base64(report.inspection.network.parameters),
+        "examples": indices,
+        "pixels": base64.b64encode(shown.inputs.tobytes()).decode() if pixels else None,
+        "side": side if pixels and side * side == shown.inputs.shape[1] and side > 2 else None,
+        "deslant": report.config.data.deslant,
+        "inputs": None if pixels else _base64(shown.inputs),
+        "targets": _base64(shown.targets),
+        "trace": as_document(report),
+    }
+
+
+def _base64(values: "np.ndarray[Any, Any]") -> str:
+    return base64.b64encode(values.astype("<f8").tobytes()).decode()
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """JSON that cannot end the element it stands in, whatever its strings hold."""
+    return json.dumps(data, allow_nan=False).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _inlined(module: str) -> str:
+    """A module's code without imports and exports: in the page all modules share one scope, and fetch nothing."""
+    return re.sub(r"^import .*?;\n|^export ", "", module, flags=re.MULTILINE | re.DOTALL)
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,136 @@
+"""Backpropagation: the chapter's chain rule, for a whole batch at once.
+
+For every layer, from the last to the first:
+
+    ∂C/∂z_j^(l)     = σ′(z_j^(l)) ∂C/∂a_j^(l)
+    ∂C/∂w_jk^(l)    = a_k^(l−1) ∂C/∂z_j^(l)             as ∂z_j/∂w_jk = a_k
+    ∂C/∂b_j^(l)     = 1 · ∂C/∂z_j^(l)                   as ∂z_j/∂b_j  = 1
+    ∂C/∂a_k^(l−1)   = Σ_j w_jk^(l) ∂C/∂z_j^(l)          as ∂z_j/∂a_k  = w_jk, over every path j
+
+The last argument of a NumPy call is where its result goes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .activation import Array
+from .cost import Cost
+from .network import ByLayer, ForwardPass, Network, SetOnce, aligned_zeros, columns_of, layer_views
+
+
+class Gradient(SetOnce):
+    """∇C as one vector, laid out like `Network.parameters`, with views into it.
+
+    dC_dw[l] has shape (n_l, n_(l−1)) and dC_db[l] (n_l, 1): the averages over the batch, times the `scale` that
+    `backprop` was called with. A copy has a vector of its own.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._lay_out(network.sizes, aligned_zeros(network.parameters.size, network.parameters.dtype))
+
+    def _lay_out(self, sizes: tuple[int, ...], vector: Array) -> None:
+        self.sizes, self.vector = sizes, vector
+        self.dC_dw, self.dC_db = layer_views(sizes, vector)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.sizes, self.vector)
+
+
+def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
+    """A gradient with a copy of this vector, and views into that copy."""
+    gradient = Gradient.__new__(Gradient)
+    gradient._lay_out(sizes, vector.copy())
+    return gradient
+
+
+@dataclass(frozen=True)
+class BackwardPass:
+    """What backpropagation computes for m examples, each (n_l, m), and the gradient they add up to.
+
+    Column k of dC_da[l] and dC_dz[l] is example k's part of ∂C/∂a^(l) and ∂C/∂z^(l): `share` times ∂C_k/∂a^(l) and
+    ∂C_k/∂z^(l). da_dz[l] is σ′(z^(l)). dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) at once
+    (see `Cost.dC_dz`).
+    """
+
+    dC_da: ByLayer
+    da_dz: ByLayer
+    dC_dz: ByLayer
+    gradient: Gradient
+    dz_db: Array  # (m, 1): 1 for every example
+    share: Array  # (): scale/m, each example's share; with scale 1 the chapter's 1/n
+
+    @classmethod
+    def empty(cls, network: Network, m: int, gradient: Gradient | None = None) -> "BackwardPass":
+        """Buffers for a batch of m examples, to be handed to `backprop` again and again."""
+        dtype = network.parameters.dtype
+
+        def buffers() -> ByLayer:
+            return {l: np.empty((network.sizes[l], m), dtype) for l in network.layers}
+
+        return cls(
+            buffers(), buffers(), buffers(), gradient or Gradient(network), np.ones((m, 1), dtype), np.empty((), dtype)
+        )
+
+
+def weigh(dC: Array, share: Array) -> None:
+    """Multiply every example's derivative by its share of the average, in place."""
+    np.multiply(dC, share, dC)
+
+
+def to_weighted_sum(da_dz: Array, dC_da: Array, dC_dz: Array) -> None:
+    """∂C/∂z^(l) = ∂a^(l)/∂z^(l) · ∂C/∂a^(l), with ∂a/∂z = σ′(z)."""
+    np.multiply(da_dz, dC_da, dC_dz)
+
+
+def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
+    """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
+    if len(dz_db) == 1:
+        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul does without BLAS
+    else:
+        np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would clear its result first
+    np.dot(dC_dz, dz_db, dC_db)
+
+
+def to_previous_layer(w: Array, dC_dz: Array, dC_da_prev: Array) -> None:
+    """∂C/∂a_k^(l−1) = Σ_j w_jk^(l) ∂C/∂z_j^(l), over every path j."""
+    np.dot(w.T, dC_dz, dC_da_prev)
+
+
+def backprop(
+    network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
+) -> BackwardPass:
+    """∇C of a batch from its forward pass and the desired outputs y, shape (n_L, m).
+
+    C = (1/m) Σ_k C_k, so every example's derivatives get the share 1/m where the chain begins. Every sum over the
+    examples below is then the average ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
+
+    With `scale` the result is scale · ∇C: the factor passes through the chain, so that `scale=η` gives the step η ∇C
+    without another pass over the parameters. With `out` (see `BackwardPass.empty`) nothing is allocated, and y is not
+    checked. Raises ValueError for a y of another shape or dtype, or a cost that does not fit the output layer.
+    """
+    L, w, a = network.L, network.w, passed.a
+    if cost.output is not None:
+        cost.refuse_other_output(network.activation[L])
+    if out is None:
+        columns_of("y", y, network, network.sizes[L], a[L].shape[1])
+        out = BackwardPass.empty(network, y.shape[1])
+    dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
+    dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db
+    out.share.fill(scale / y.shape[1])
+
+    if cost.dC_dz is None:
+        cost.dC_da(a[L], y, dC_da[L])
+        weigh(dC_da[L], out.share)
+    for l in reversed(network.layers):
+        network.activation[l].sigma_prime(a[l], da_dz[l])
+        if l == L and cost.dC_dz is not None:
+            cost.dC_dz(a[L], y, dC_dz[L])
+            weigh(dC_dz[L], out.share)
+        else:
+            to_weighted_sum(da_dz[l], dC_da[l], dC_dz[l])
+        to_parameters(dC_dz[l], a[l - 1], out.dz_db, dC_dw[l], dC_db[l])
+        if l > 1:
+            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])
+    return out

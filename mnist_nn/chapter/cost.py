@@ -1,0 +1,80 @@
+"""Cost functions C_k of one example, each directly above its derivative ∂C_k/∂a^(L).
+
+All arrays belong to the output layer and have shape (n_L, m), one example per column: the weighted sums `z`, the
+activations `a`, and the desired outputs `y`. The cost of a batch is the average over its examples:
+C = (1/m) Σ_k C_k.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .activation import Activation, ActivationName, Array
+
+CostName = Literal["squared_error", "cross_entropy"]
+
+
+def squared_error(z: Array, a: Array, y: Array) -> Array:
+    """C_k = Σ_j (a_j − y_j)², the chapter's cost, without a factor ½. Returns shape (m,)."""
+    difference = a - y
+    C: Array = np.sum(difference * difference, axis=0)
+    return C
+
+
+def squared_error_dC_da(a: Array, y: Array, out: Array) -> Array:
+    """∂C_k/∂a_j = 2 (a_j − y_j). Returns `out`, shape (n_L, m)."""
+    np.subtract(a, y, out)
+    return np.add(out, out, out)
+
+
+def cross_entropy(z: Array, a: Array, y: Array) -> Array:
+    """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)] for a = σ(z), the sigmoid. Returns shape (m,).
+
+    Computed from z, because ln a is lost where a rounds to 0 or 1. With the sigmoid put in,
+    −ln a = max(−z, 0) + ln(1 + e^(−|z|)) and −ln(1 − a) = max(z, 0) + ln(1 + e^(−|z|)).
+    """
+    terms = y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    C: Array = np.sum(terms, axis=0)
+    return C
+
+
+def cross_entropy_dC_da(a: Array, y: Array, out: Array) -> Array:
+    """∂C_k/∂a_j = (a_j − y_j) / (a_j (1 − a_j)). Returns `out`, shape (n_L, m)."""
+    tiny = np.finfo(a.dtype).tiny
+    np.multiply(a, 1 - a, out)
+    np.maximum(out, tiny, out=out)
+    return np.divide(a - y, out, out)
+
+
+def cross_entropy_dC_dz(a: Array, y: Array, out: Array) -> Array:
+    """∂C_k/∂z_j = σ′(z_j) ∂C_k/∂a_j = a_j − y_j: the a_j (1 − a_j) of σ′ cancels. Returns `out`, (n_L, m)."""
+    return np.subtract(a, y, out)
+
+
+class Cost(NamedTuple):
+    """A cost and its derivatives.
+
+    `per_example(z, a, y)` gives C_k of each example, `dC_da(a, y, out)` its derivative. `dC_dz(a, y, out)` is given
+    where σ′ cancels against ∂C_k/∂a: for a saturated neuron the product of the two factors would be 0 · ∞.
+    Such a cost fits one output activation only, `output`.
+    """
+
+    name: CostName
+    per_example: Callable[[Array, Array, Array], Array]
+    dC_da: Callable[[Array, Array, Array], Array]
+    dC_dz: Callable[[Array, Array, Array], Array] | None = None
+    output: ActivationName | None = None
+
+    def refuse_other_output(self, activation: Activation) -> None:
+        """Raise ValueError for an output layer whose activation this cost does not fit."""
+        if self.output is not None and activation.name != self.output:
+            raise ValueError(f"{self.name} needs {self.output} outputs, not {activation.name}: choose another cost")
+
+
+COSTS: dict[CostName, Cost] = {
+    "squared_error": Cost("squared_error", squared_error, squared_error_dC_da),
+    "cross_entropy": Cost(
+        "cross_entropy", cross_entropy, cross_entropy_dC_da, dC_dz=cross_entropy_dC_dz, output="sigmoid"
+    ),
+}

@@ -1,0 +1,75 @@
+"""Stochastic gradient descent: the step downhill along −∇C."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .activation import Array
+from .backprop import Gradient
+from .network import Network, aligned_zeros
+
+
+def penalize(w: Array, eta_l2: float, scratch: Array, eta_dC_dw: Array) -> None:
+    """η ∂C/∂w ← η ∂C/∂w + η l2 · w, in place; `scratch` is a vector with room for w."""
+    penalty = scratch[: w.size].reshape(w.shape)
+    np.multiply(w, eta_l2, penalty)
+    np.add(eta_dC_dw, penalty, eta_dC_dw)
+
+
+def remember(velocity: Array, momentum: float, eta_gradient: Array) -> None:
+    """v ← momentum · v + η ∇C, in place."""
+    np.multiply(velocity, momentum, velocity)
+    np.add(velocity, eta_gradient, velocity)
+
+
+def descend(parameters: Array, step: Array) -> None:
+    """w ← w − step, in place, for all weights and biases; the step is v, or η ∇C itself."""
+    np.subtract(parameters, step, parameters)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with Polyak's momentum, in the form of Sutskever et al. (2013) and of Keras:
+
+        v ← momentum · v + η ∇C
+        w ← w − v
+
+    Without momentum v is η ∇C itself, the chapter's step. `l2` adds l2 · w to ∂C/∂w, the derivative of (l2/2) Σ w²,
+    and leaves the biases alone. (torch.optim.SGD computes v ← momentum · v + ∇C and w ← w − η v: the same while η
+    stays the same.)
+    """
+
+    momentum: float = 0.0
+    l2: float = 0.0
+
+    def velocity_size(self, parameters: int) -> int:
+        """The length of v for so many parameters: 0 without momentum, which has nothing to remember."""
+        return parameters if self.momentum else 0
+
+    def new_velocity(self, network: Network) -> Array:
+        """A v of zeros for a network."""
+        return aligned_zeros(self.velocity_size(network.parameters.size), network.parameters.dtype)
+
+    def step(
+        self,
+        network: Network,
+        eta_gradient: Gradient,
+        velocity: Array,
+        learning_rate: float,
+        scratch: Array | None = None,
+    ) -> None:
+        """Take one step in place, from η ∇C: a gradient computed by `backprop` with `scale=learning_rate`.
+
+        `velocity` is updated; with l2 the gradient is, too. `scratch`, as long as the parameters, saves l2 an
+        allocation.
+        """
+        if self.l2:
+            if scratch is None:
+                scratch = np.empty_like(network.parameters)
+            for l in network.layers:
+                penalize(network.w[l], learning_rate * self.l2, scratch, eta_gradient.dC_dw[l])
+        if self.momentum:
+            remember(velocity, self.momentum, eta_gradient.vector)
+            descend(network.parameters, velocity)
+        else:
+            descend(network.parameters, eta_gradient.vector)

@@ -1,0 +1,127 @@
+"""What pydantic found wrong with a configuration, as one line: the place, the key, the value, the way out."""
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from .schema import Config
+
+Keys = tuple[str | int, ...]  # where a value stands: ("training", "epochs")
+
+RANGE_ERRORS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+
+def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], name: str) -> str:
+    """One line for the first error. `places` says where each of the values was given, `name` where they all were."""
+    error = errors[0]
+    path = _path_in(values, error["loc"], error["type"])
+    place = next((places[path[:i]] for i in range(len(path), -1, -1) if path[:i] in places), name)
+    key = ".".join(map(str, path))
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+        way_out = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
+        return f"{place}: {shorten(escape(key)) or quote(key)}: unknown key; {way_out}{more}"
+    if error["type"] == "invalid_key":
+        known = _keys_at(_path_in(values, error["loc"][:-1], ""))
+        return f"{place}: {quote(error['input'])}: is no key; the keys here are {', '.join(known)}{more}"
+    if error["type"] == "missing":
+        return f"{place}: {key}: is missing{more}"
+    if error["type"] == "value_error":  # raised by a validator of ours: it names the keys itself
+        named = tuple(str(error["ctx"]["error"]).partition(": ")[0].split("."))
+        place = places.get(named, place)
+        return f"{place}: {f'{key}: ' if key else ''}{error['ctx']['error']}{more}"
+    reason = error["msg"].replace("Input should be", "must be")
+    if error["type"] in ("model_type", "dict_type"):
+        reason = "must be a mapping of keys"
+    elif allowed := _permitted_range(path):
+        reason = f"must be {allowed}" if error["type"] in RANGE_ERRORS else f"{reason}, {allowed}"
+    elif error["type"] in ("literal_error", "list_type") and (description := _description(path)):
+        reason += f" ({description})"
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        known = [word.strip("'") for word in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        if near := difflib.get_close_matches(error["input"], known, n=1, cutoff=0.5):
+            reason += f"; did you mean {near[0]}?"
+    return f"{place}: {f'{shorten(escape(key))}: ' if key else ''}{quote(error['input'])}: {reason}{more}"
+
+
+def _path_in(values: Any, loc: Keys, kind: str) -> Keys:
+    """`loc` without the tags that pydantic puts in for the members of a union."""
+    path: list[str | int] = []
+    for i, part in enumerate(loc):
+        missing = kind == "missing" and i == len(loc) - 1
+        there = (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int))
+        if there:
+            values = values[part]
+        if there or missing:
+            path.append(part)
+    return tuple(path)
+
+
+def _keys_at(path: Keys) -> list[str]:
+    model = _model_at(path)
+    return list(model.model_fields) if model else []
+
+
+def _model_at(path: Keys) -> type[BaseModel] | None:
+    """The section that holds the keys below a path."""
+    model: type[BaseModel] | None = Config
+    for key in path:
+        model = model_of(model, key)
+    return model
+
+
+def model_of(model: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
+    """The section that a key of another section holds, also as one of several possibilities."""
+    field = model.model_fields.get(str(key)) if model else None
+    if field is None:
+        return None
+    candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    candidates += [getattr(candidate, "__origin__", None) for candidate in candidates]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _field_at(path: Keys) -> FieldInfo | None:
+    model = _model_at(path[:-1]) if path else None
+    return model.model_fields.get(str(path[-1])) if model else None
+
+
+def _description(path: Keys) -> str | None:
+    field = _field_at(path)
+    return field.description if field else None
+
+
+def _permitted_range(path: Keys) -> str:
+    """Such as "≥ 0 and < 1", from the field's own declaration."""
+    field = _field_at(path)
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    bounds = [
+        f"{sign} {getattr(item, name)}"
+        for item in (field.metadata if field else [])
+        for name, sign in signs.items()
+        if getattr(item, name, None) is not None
+    ]
+    return " and ".join(bounds)
+
+
+def quote(value: Any) -> str:
+    """A value as it is shown in a message: in Python's notation, shortened."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a huge number"
+    return shorten(text)
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """At most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def escape(text: str) -> str:
+    """In Python's notation, where there is something in it that could not be seen."""
+    return text.encode("unicode_escape").decode() if not text.isprintable() else text

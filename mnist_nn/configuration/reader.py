@@ -1,0 +1,154 @@
+"""Configuration as YAML 1.2: read with line numbers, overridden by KEY=VALUE, validated."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from data_scripts.files import require_regular
+
+from ..errors import ConfigError
+from .messages import Keys, escape, explain, quote, shorten
+from .schema import Config
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 10
+
+
+class _Constructor(SafeConstructor):
+    """Names the line also of what only looks like a value of YAML's own types, such as the date 2020-99-99."""
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError, LookupError, TypeError, AttributeError):
+            kind = str(node.tag).rpartition(":")[2]
+            raise ConstructorError(
+                problem=f"{quote(node.value)} cannot be read as {kind}", problem_mark=node.start_mark
+            ) from None
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file and apply overrides such as "training.epochs=5". Raises ConfigError."""
+    try:
+        require_regular(path)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(content) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KB; is it a configuration?")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8 text; a configuration is a YAML file") from None
+    return parse_config(text, str(path), overrides)
+
+
+def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
+    """The same, from the text itself; `name` stands for it in errors."""
+    values, lines = _load_yaml(text, name)
+    if values is None:
+        raise ConfigError(f"{name}: is empty; `nn config` prints a complete configuration to start from")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{name}: must be a mapping of keys such as `seed: 0`, not {quote(values)}")
+    places = {path: f"{name}:{line}" for path, line in lines.items()}
+    for override in overrides:
+        place = f"--set {shorten(escape(override))}"
+        path, value = _parse_override(override, place)
+        _set(values, path, value, place)
+        for given in [known for known in places if known[: len(path)] == path]:
+            del places[given]  # what stood there in the file is replaced
+        for n in range(1, len(path) + 1):  # sections that it made are its own, too
+            places.setdefault(path[:n], place)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error.errors(), values, places, name)) from None
+
+
+def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
+    """The plain values, and the line on which each of them stands."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    try:
+        depth = 0
+        for event in yaml.parse(text):
+            place = f"{name}:{event.start_mark.line + 1}"
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ConfigError(f"{place}: nested more than {MAX_DEPTH} deep")
+            if anchor := getattr(event, "anchor", None):
+                mark = "*" if isinstance(event, AliasEvent) else "&"
+                anchor = shorten(escape(anchor))
+                raise ConfigError(
+                    f"{place}: {mark}{anchor}: YAML anchors and aliases are not supported; repeat the value"
+                )
+            if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):  # in 1.1, `no` is false
+                raise ConfigError(f"{place}: only YAML 1.2 is read; leave the %YAML line out")
+        root = yaml.compose(text)
+        lines: dict[Keys, int] = {}
+        if root is None:
+            return None, lines
+        _collect_lines(root, (), lines, name)
+        return yaml.constructor.construct_document(root), lines
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}" if mark else name
+        problem = " ".join(str(error.problem or error.context or "").split())
+        raise ConfigError(f"{place}: not valid YAML: {shorten(problem, 200)}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{name}: not valid YAML: {shorten(' '.join(str(error).split()), 200)}") from None
+    except (ValueError, OverflowError, LookupError, TypeError, AttributeError):
+        # what the scanner raises for an escape or a version that is none
+        raise ConfigError(f"{name}: not valid YAML: holds an escape or a number that cannot be read") from None
+
+
+def _collect_lines(node: Node, path: Keys, lines: dict[Keys, int], file: str) -> None:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise ConfigError(f"{file}:{line}: <<: YAML merge keys are not supported; write the keys out")
+            is_int = key.tag == "tag:yaml.org,2002:int" and re.fullmatch("[0-9]{1,9}", key.value)
+            name = int(key.value) if is_int else str(key.value)
+            lines[(*path, name)] = line
+            _collect_lines(value, (*path, name), lines, file)
+    elif isinstance(node, SequenceNode):
+        for i, value in enumerate(node.value):
+            _collect_lines(value, (*path, i), lines, file)
+
+
+def _parse_override(override: str, place: str) -> tuple[Keys, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"{place}: needs the form KEY=VALUE, such as training.epochs=5")
+    value, _ = _load_yaml(text, place)
+    parts = key.strip().split(".")
+    if len(parts) > MAX_DEPTH:
+        raise ConfigError(f"{place}: nested more than {MAX_DEPTH} deep")
+    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts), value
+
+
+def _set(values: Any, path: Keys, value: Any, place: str) -> None:
+    for i, key in enumerate(path[:-1]):
+        if isinstance(values, dict):
+            values.setdefault(key, {})
+        values = _inside(values, path[:i], key, place)[key]
+    _inside(values, path[:-1], path[-1], place)[path[-1]] = value
+
+
+def _inside(values: Any, path: Keys, key: str | int, place: str) -> Any:
+    """`values` itself, if it can hold such a key."""
+    if isinstance(values, dict) or (isinstance(values, list) and isinstance(key, int) and key < len(values)):
+        return values
+    section = shorten(escape(".".join(map(str, path))))
+    raise ConfigError(f"{place}: {section} is not a section that holds {shorten(escape(str(key)))}")

@@ -1,0 +1,201 @@
+"""What can be configured, its types, permitted ranges and defaults: those of the recipe `mnist`, undistorted."""
+
+from math import isqrt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from ..chapter.activation import ACTIVATIONS, ActivationName
+from ..chapter.cost import COSTS, CostName
+
+InitName = Literal["standard_normal", "lecun_normal", "glorot_uniform", "he_normal", "centred"]
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Row = Annotated[list[Finite], Field(min_length=1)]
+Rows = Annotated[list[Row], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Unknown keys are refused, numbers are not made of strings, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _plain_or_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, dict | BaseModel) else "plain"
+
+
+class InitialValues(Section):
+    """Initial parameters written out, keyed by layer 1..L: w[l] has n_l rows of n_(l−1), b[l] has n_l numbers."""
+
+    w: dict[int, Rows]
+    b: dict[int, Row]
+
+
+class StepSchedule(Section):
+    """Multiply the learning rate by `factor` after each `every` epochs."""
+
+    name: Literal["step"]
+    every: int = Field(10, ge=1)
+    factor: Finite = Field(0.1, gt=0, lt=1)
+
+
+class DataConfig(Section):
+    """Where the digits come from."""
+
+    source: Literal["mnist", "idx", "synthetic", "inline"] = Field(
+        "mnist", description="mnist (the verified download), idx (four files in dir), synthetic or inline"
+    )
+    dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
+    validation: int = Field(10000, ge=0, description="examples held out from the end of the training set (inline: 0)")
+    deslant: bool = Field(False, description="shear each image upright first (see mnist_nn.deslant)")
+    inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
+    targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inline_holds_nothing_out(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "inline":
+            return {"validation": 0, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _inline_has_examples(self) -> "DataConfig":
+        given = [key for key in ("inputs", "targets") if getattr(self, key) is not None]
+        if self.source != "inline" and given:
+            raise ValueError(f"{given[0]} goes with source: inline, not with source: {self.source}")
+        if self.source == "inline":
+            if self.inputs is None or self.targets is None:
+                raise ValueError("source: inline needs both inputs and targets")
+            if len(self.inputs) != len(self.targets):
+                raise ValueError(f"{len(self.inputs)} rows of inputs but {len(self.targets)} rows of targets")
+            for key, rows in (("inputs", self.inputs), ("targets", self.targets)):
+                if len({len(row) for row in rows}) > 1:
+                    raise ValueError(f"the rows of {key} differ in length")
+        return self
+
+
+class NetworkConfig(Section):
+    """The multi-layer perceptron."""
+
+    sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        default=[784, 100, 10], min_length=2, description="[n_0, …, n_L]: inputs first, outputs last"
+    )
+    activation: ActivationName = Field("sigmoid", description=f"of the hidden layers: {', '.join(ACTIVATIONS)}")
+    output: ActivationName = Field("sigmoid", description="of the last layer")
+    init: Annotated[
+        Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
+        Discriminator(_plain_or_mapping),
+    ] = Field(
+        "centred",
+        description="centred, standard_normal, lecun_normal, glorot_uniform, he_normal, or w and b by layer",
+    )
+
+    @model_validator(mode="after")
+    def _initial_values_fit(self) -> "NetworkConfig":
+        if isinstance(self.init, InitialValues):
+            layers = set(range(1, len(self.sizes)))
+            for name, given in (("w", self.init.w), ("b", self.init.b)):
+                if set(given) != layers:
+                    raise ValueError(
+                        f"init.{name} is given for layers {sorted(given)}, but the network's are {sorted(layers)}"
+                    )
+            for l in layers:
+                n, n_prev = self.sizes[l], self.sizes[l - 1]
+                if len(self.init.w[l]) != n or any(len(row) != n_prev for row in self.init.w[l]):
+                    raise ValueError(f"init.w of layer {l} must be {n} rows of {n_prev} numbers")
+                if len(self.init.b[l]) != n:
+                    raise ValueError(f"init.b of layer {l} must be {n} numbers")
+        return self
+
+
+class TrainingConfig(Section):
+    """Mini-batch stochastic gradient descent."""
+
+    epochs: int = Field(30, ge=1, le=1_000_000)
+    batch_size: int = Field(10, ge=1, le=1_000_000)
+    learning_rate: Finite = Field(1.0, gt=0, description="η of the step −η ∂C/∂w, with C = Σ (a − y)², no ½")
+    momentum: Finite = Field(0.0, ge=0, lt=1, description="the share of the step before that is kept")
+    l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w (weights only; torch's weight_decay)")
+    schedule: Annotated[
+        Annotated[Literal["constant", "cosine"], Tag("plain")] | Annotated[StepSchedule, Tag("mapping")],
+        Discriminator(_plain_or_mapping),
+    ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
+    warmup: int = Field(0, ge=0, le=1_000_000, description="epochs at the start in which the learning rate grows to η")
+    early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="of the matrix products; null: as many as a step of this size repays"
+    )
+    compiled: bool = Field(False, description="compile the steps with Numba: faster where they are small")
+    gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
+
+
+class ElasticConfig(Section):
+    """Smooth random displacements (Simard et al. 2003)."""
+
+    sigma: Finite = Field(5.0, ge=1, le=1000, description="pixels over which neighbours move together")
+    alpha: Finite = Field(0.0, ge=0, le=10_000, description="strength; pixels move by about alpha / (6 sigma)")
+
+
+class AugmentationConfig(Section):
+    """Distortions of the training images, drawn anew for every image in every epoch; 0: none of that kind."""
+
+    elastic: ElasticConfig = ElasticConfig()
+    rotation: Finite = Field(0.0, ge=0, le=180, description="by up to so many degrees, either way")
+    scaling: Finite = Field(0.0, ge=0, lt=1, description="width and height, each by a factor of 1 ± up to this")
+    shear: Finite = Field(0.0, ge=0, le=10, description="slant: up to so many pixels sideways per pixel down")
+    shift: Finite = Field(0.0, ge=0, le=1000, description="up to so many pixels along each axis")
+
+    @property
+    def distorts(self) -> bool:
+        """Whether there is anything to do."""
+        return any((self.elastic.alpha, self.rotation, self.scaling, self.shear, self.shift))
+
+
+class Config(Section):
+    """One training run, complete."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    dtype: Literal["float32", "float64"] = "float32"
+    data: DataConfig = DataConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    network: NetworkConfig = NetworkConfig()
+    cost: CostName = Field("squared_error", description="squared_error, Σ (a − y)², or cross_entropy")
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _cost_fits_output(self) -> "Config":
+        needed = COSTS[self.cost].output
+        if needed not in (None, self.network.output):
+            raise ValueError(
+                f"cost: {self.cost} needs network.output: {needed}, whose outputs lie between 0 and 1, "
+                f"not {self.network.output}"
+            )
+        if needed == "sigmoid" and any(not 0 <= y <= 1 for row in self.data.targets or [] for y in row):
+            raise ValueError(f"cost: {self.cost} needs data.targets between 0 and 1")
+        return self
+
+    @model_validator(mode="after")
+    def _images_are_square(self) -> "Config":
+        n_0 = self.network.sizes[0]
+        for key, off in self.need_square_images().items():
+            if self.data.source == "inline":
+                raise ValueError(f"{key}: is for images, and data.source: inline has none; --set {key}={off}")
+            if isqrt(n_0) ** 2 != n_0:
+                raise ValueError(
+                    f"{key}: is for square images, and {n_0} inputs of network.sizes make none; --set {key}={off}"
+                )
+        return self
+
+    def need_square_images(self) -> dict[str, str]:
+        """The keys that are set and ask for square images, with the values that turn them off."""
+        wanted = {"augmentation": (self.augmentation.distorts, "{}"), "data.deslant": (self.data.deslant, "false")}
+        return {key: off for key, (is_set, off) in wanted.items() if is_set}
+
+    def plain(self) -> dict[str, Any]:
+        """As nested dicts and lists, complete, without the inline examples that are not there."""
+        values = self.model_dump()
+        for key in ("inputs", "targets"):
+            if values["data"][key] is None:
+                del values["data"][key]
+        return values

@@ -1,0 +1,50 @@
+"""Configurations written as YAML, each key with a comment that says what it may be."""
+
+import io
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from .messages import model_of
+from .schema import Config
+
+COMMENT_COLUMN = 28
+
+
+class _WithNull(RoundTripRepresenter):
+    """Writes None as the word null; its base leaves the place empty."""
+
+
+_WithNull.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
+def to_yaml(config: Config) -> str:
+    """The complete configuration as YAML, each key with its description, rows of numbers on one line each."""
+    yaml = YAML()
+    yaml.Representer = _WithNull
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(_commented(config.plain(), Config), stream)
+    return stream.getvalue()
+
+
+def _commented(value: Any, model: type[BaseModel] | None) -> Any:
+    """Values as `ruamel.yaml` keeps them with comments and a style: innermost lists in one line."""
+    if isinstance(value, dict):
+        mapping = CommentedMap()
+        for key, inner in value.items():
+            mapping[key] = _commented(inner, model_of(model, key))
+            description = model.model_fields[key].description if model and key in model.model_fields else None
+            if description and not isinstance(inner, dict | list):
+                mapping.yaml_add_eol_comment(description, key, column=COMMENT_COLUMN)
+        return mapping
+    if isinstance(value, list):
+        sequence = CommentedSeq(_commented(inner, None) for inner in value)
+        if not any(isinstance(inner, list) for inner in value):
+            sequence.fa.set_flow_style()
+        return sequence
+    return value

@@ -1,0 +1,280 @@
+"""One derivative taken apart into the chapter's factors, and each layer's gradient in a few figures.
+
+Everything is computed in float64, from one forward and one backward pass over the chosen examples.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..chapter.activation import Array
+from ..chapter.backprop import BackwardPass, Gradient, backprop
+from ..chapter.cost import Cost
+from ..chapter.network import ForwardPass, Network, forward
+from ..errors import InspectionError
+from ..examples.dataset import Examples, classify, columns
+from .parameter import Parameter
+
+NUDGE = 0.01  # the chapter's "tiny nudge, like a change by 0.01"
+SATURATED = 0.01  # a neuron with a smaller σ′(z) hardly learns from the example
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """A layer's gradient, averaged over the batch, in a few figures.
+
+    `largest` is (j, k, ∂C/∂w_jk) of the largest |∂C/∂w_jk|. `mean_sigma_prime`, and the share `saturated` of σ′(z)
+    below SATURATED, are over all neurons and examples. `step_ratio` is the length of a plain step η ∂C/∂w, without
+    momentum and L2, divided by the length of w (None where w is all 0). `dC_dz_rms` is the root mean square
+    of ∂C_i/∂z: if it shrinks from layer to layer on the way back, the gradient vanishes.
+    """
+
+    layer: int
+    weights: int
+    dC_dw_norm: float
+    dC_db_norm: float
+    largest: tuple[int, int, float]
+    mean_sigma_prime: float
+    saturated: float
+    step_ratio: float | None
+    dC_dz_rms: float
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """What a small change of one parameter does to z, a and C of one example."""
+
+    parameter: float
+    dz: float
+    da: float
+    dC: float
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """∂C_i/∂w_jk^(l), or ∂C_i/∂b_j^(l), as the product of the chapter's three factors.
+
+        ∂C_i/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_i/∂a_j        for example i = `example` alone
+
+    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1. y is None below the output layer. `dC_dz` is the product of the
+    last two factors; it stays exact where a cost cancels them (see `Cost`). `answer` is the class that the network
+    gives the example. `mean` is ∂C/∂w_jk over all chosen examples, `per_example` the ∂C_i/∂w_jk of each.
+    """
+
+    parameter: Parameter
+    value: float
+    example: int
+    label: int
+    answer: int
+    z: float
+    a: float
+    y: float | None
+    C: float
+    dz: float
+    da_dz: float
+    dC_da: float
+    dC_dz: float
+    nudge: Nudge
+    mean: float
+    per_example: list[float]
+
+    @property
+    def a_prev(self) -> float | None:
+        """a_k^(l−1), which is ∂z_j/∂w_jk; None for a bias."""
+        return None if self.parameter.k is None else self.dz
+
+    @property
+    def product(self) -> float:
+        return self.dz * self.dC_dz
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way from neuron k of layer l−1 through neuron j of layer l to the cost."""
+
+    j: int
+    w: float
+    da_dz: float
+    dC_da: float
+    dC_dz: float
+
+    @property
+    def product(self) -> float:
+        return self.w * self.dC_dz
+
+
+@dataclass(frozen=True)
+class Paths:
+    """∂C_i/∂a_k of one neuron below the last layer: Σ_j w_jk σ′(z_j) ∂C_i/∂a_j over the neurons j of the layer above.
+
+    `through` is the j at which a route continues (see `Inspection.route`). `backprop` is the same derivative from the
+    backward pass, which computes it for the hidden layers only.
+    """
+
+    layer: int
+    neuron: int
+    example: int
+    terms: list[Path]
+    through: int
+    backprop: float | None
+
+    @property
+    def sum(self) -> float:
+        return sum(term.product for term in self.terms)
+
+
+class Inspection:
+    """A forward and a backward pass over chosen examples, kept to answer questions about any derivative.
+
+    `indices` are the numbers of the examples in their split, for reference in the answers. `C` is C_k of each example,
+    shape (m,). Raises InspectionError where the cost or its gradient is not finite, ValueError where the examples do
+    not fit the network.
+    """
+
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused
+    def __init__(self, network: Network, cost: Cost, examples: Examples, indices: list[int]) -> None:
+        examples.require_fit(network.sizes)
+        self.network = network.astype(np.float64)
+        self.cost, self.indices, self.labels = cost, indices, examples.labels
+        self.x, self.y = columns(examples, np.float64)
+        self.passed: ForwardPass = forward(self.network, self.x)
+        self.back: BackwardPass = backprop(self.network, cost, self.passed, self.y)
+        self.C = cost.per_example(self.passed.z[network.L], self.passed.a[network.L], self.y)
+        self.answers = classify(self.passed.a[network.L])
+        self.m = len(indices)
+        if not np.isfinite([self.C.sum(), np.square(self.gradient.vector).sum()]).all():
+            raise InspectionError(
+                "C or ∇C of these examples is infinite or NaN, so there is nothing to take apart; "
+                "the weights are too large: train again with a smaller learning rate, or another network.init"
+            )
+
+    @property
+    def are_classes(self) -> bool:
+        """Whether every desired output is 0 or 1, so that labels and answers mean something."""
+        return bool(np.isin(self.y, (0, 1)).all())
+
+    @property
+    def gradient(self) -> Gradient:
+        """∇C, averaged over the examples."""
+        return self.back.gradient
+
+    def layers(self, learning_rate: float) -> list[LayerSummary]:
+        """A summary of each layer, 1..L."""
+        return [self._summary(l, learning_rate) for l in self.network.layers]
+
+    def _summary(self, l: int, learning_rate: float) -> LayerSummary:
+        w, dC_dw, da_dz = self.network.w[l], self.gradient.dC_dw[l], self.back.da_dz[l]
+        j, k = divmod(int(np.abs(dC_dw).argmax()), dC_dw.shape[1])
+        norm, size = float(np.linalg.norm(dC_dw)), float(np.linalg.norm(w))
+        return LayerSummary(
+            layer=l,
+            weights=w.size,
+            dC_dw_norm=norm,
+            dC_db_norm=float(np.linalg.norm(self.gradient.dC_db[l])),
+            largest=(j, k, float(dC_dw[j, k])),
+            mean_sigma_prime=float(da_dz.mean()),
+            saturated=float((da_dz < SATURATED).mean()),
+            step_ratio=learning_rate * norm / size if size else None,
+            dC_dz_rms=float(np.sqrt(np.square(self.dC_dz(l)).mean())),
+        )
+
+    def largest(self) -> Parameter:
+        """The weight with the largest |∂C/∂w_jk^(l)|, averaged over the examples."""
+        dC_dw = self.gradient.dC_dw
+        l = max(self.network.layers, key=lambda l: float(np.abs(dC_dw[l]).max()))
+        return Parameter(l, *divmod(int(np.abs(dC_dw[l]).argmax()), dC_dw[l].shape[1]))
+
+    def strongest(self, parameter: Parameter) -> int:
+        """The example with the largest |∂C_i/∂w| (or |∂C_i/∂b|) of a parameter, counted among the chosen ones."""
+        return int(np.abs(self._per_example(parameter)).argmax())
+
+    def derivative(self, parameter: Parameter, shown: int) -> Derivative:
+        """The derivative of C with respect to a parameter, taken apart for the `shown`-th of the examples."""
+        layer, j, k = parameter.layer, parameter.j, parameter.k
+        z, a, y = self.passed.z, self.passed.a, self.y
+        is_output = layer == self.network.L
+        return Derivative(
+            parameter=parameter,
+            value=parameter.value(self.network),
+            example=self.indices[shown],
+            label=int(self.labels[shown]),
+            answer=int(self.answers[shown]),
+            z=float(z[layer][j, shown]),
+            a=float(a[layer][j, shown]),
+            y=float(y[j, shown]) if is_output else None,
+            C=float(self.C[shown]),
+            dz=float(a[layer - 1][k, shown]) if k is not None else 1.0,
+            da_dz=float(self.back.da_dz[layer][j, shown]),
+            dC_da=float(self.dC_da(layer)[j, shown]),
+            dC_dz=float(self.dC_dz(layer)[j, shown]),
+            nudge=self._nudge(parameter, shown),
+            mean=float(self.gradient.vector[parameter.index(self.network)]),
+            per_example=self._per_example(parameter).tolist(),
+        )
+
+    def _per_example(self, parameter: Parameter) -> Array:
+        """∂C_i/∂w_jk, or ∂C_i/∂b_j, of every example i."""
+        dC_dz: Array = self.back.dC_dz[parameter.layer][parameter.j] * self.m
+        return dC_dz if parameter.k is None else self.passed.a[parameter.layer - 1][parameter.k] * dC_dz
+
+    def paths(self, layer: int, neuron: int, shown: int, through: int | None = None) -> Paths:
+        """The sum over paths behind ∂C_i/∂a of a neuron of a layer below the last (0 is the input).
+
+        A route continues `through` this neuron of the layer above; default: the neuron with the strongest path.
+        """
+        above = layer + 1
+        w, da_dz = self.network.w[above], self.back.da_dz[above]
+        dC_da, dC_dz = self.dC_da(above), self.dC_dz(above)
+        factors = (w[:, neuron], da_dz[:, shown], dC_da[:, shown], dC_dz[:, shown])
+        terms = [Path(j, *map(float, of_path)) for j, of_path in enumerate(zip(*factors, strict=True))]
+        backprop = float(self.dC_da(layer)[neuron, shown]) if layer else None
+        if through is None:
+            through = max(terms, key=lambda path: abs(path.product)).j
+        return Paths(layer, neuron, self.indices[shown], terms, through, backprop)
+
+    def route(self, parameter: Parameter, shown: int) -> Iterator[Paths]:
+        """The chain from the cost back to the input layer, along one route through a parameter.
+
+        Yields the sum over paths behind ∂C_i/∂a of each neuron on the route. The parameter's own neuron comes first,
+        then the layers above, which it depends on, then the layers below, which depend on it. Where the parameter does
+        not determine the neuron, the route takes the strongest path upwards and the largest |w| downwards.
+        """
+        layer, j, k = parameter.layer, parameter.j, parameter.k
+        route = {layer: j} if k is None else {layer: j, layer - 1: k}
+        for l in range(layer, self.network.L):
+            yield (paths := self.paths(l, route[l], shown))
+            route[l + 1] = paths.through
+        for l in range(layer - 1, -1, -1):
+            if l not in route:
+                route[l] = int(np.abs(self.network.w[l + 1][route[l + 1]]).argmax())
+            yield self.paths(l, route[l], shown, through=route[l + 1])
+
+    def dC_da(self, layer: int) -> Array:
+        """∂C_k/∂a^(layer) of each example by itself; the backward pass holds 1/m of it."""
+        L = self.network.L
+        if layer == L:
+            return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
+        return self.back.dC_da[layer] * self.m
+
+    def dC_dz(self, layer: int) -> Array:
+        """∂C_k/∂z^(layer) of each example by itself: ∂a/∂z · ∂C_k/∂a, or what is left where the two cancel."""
+        L = self.network.L
+        if layer == L and self.cost.dC_dz is not None:
+            return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))
+        return self.back.da_dz[layer] * self.dC_da(layer)
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _nudge(self, parameter: Parameter, shown: int) -> Nudge:
+        """Change the parameter by NUDGE and run the example forward again."""
+        layer, j = parameter.layer, parameter.j
+        nudged = self.network.astype(np.float64)
+        nudged.parameters[parameter.index(nudged)] += NUDGE
+        after = forward(nudged, self.x[:, shown : shown + 1])
+        C = self.cost.per_example(after.z[nudged.L], after.a[nudged.L], self.y[:, shown : shown + 1])
+        return Nudge(
+            parameter=NUDGE,
+            dz=float(after.z[layer][j, 0] - self.passed.z[layer][j, shown]),
+            da=float(after.a[layer][j, 0] - self.passed.a[layer][j, shown]),
+            dC=float(C[0] - self.C[shown]),
+        )

@@ -1,0 +1,163 @@
+"""The steps of training compiled by Numba: an extra that pays for small networks.
+
+Numba compiles the functions of `activation`, `cost`, `network`, `backprop` and `sgd` unchanged. This file holds the
+order in which a step calls them, and no arithmetic: Numba does not know the dictionaries of layers that `forward` and
+`backprop` go through.
+"""
+
+import hashlib
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..chapter.activation import ACTIVATIONS, Array
+from ..chapter.backprop import to_parameters, to_previous_layer, to_weighted_sum, weigh
+from ..chapter.cost import COSTS, Cost
+from ..chapter.network import ByLayer, Network, weighted_sum
+from ..chapter.sgd import SGD, descend, penalize, remember
+from ..errors import ConfigError
+from ..examples.dataset import Batches, Labels
+from .steps import Buffers
+
+try:
+    import numba
+    import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - the products that Numba calls
+    from numba.extending import overload
+except ImportError as error:
+    raise ConfigError(
+        f"training.compiled: true: needs Numba and SciPy ({error}); "
+        "pip install 'numba>=0.61' 'scipy>=1.13', or train anew with --set training.compiled=false"
+    ) from error
+
+# Stand-ins: `_compile` replaces these names by the functions of the network at hand and its cost.
+sigma, sigma_prime = ACTIVATIONS["sigmoid"].sigma, ACTIVATIONS["sigmoid"].sigma_prime  # of the hidden layers
+sigma_L, sigma_prime_L = sigma, sigma_prime  # of the output layer
+derivative, derivative_is_by_z = COSTS["squared_error"].dC_da, False  # of the cost, by a^(L) or by z^(L)
+
+
+@overload(np.matmul)
+def _matmul(a, b, out):  # type: ignore[no-untyped-def]
+    """np.matmul for Numba, which lacks it: of two matrices it is np.dot."""
+    return lambda a, b, out: np.dot(a, b, out)
+
+
+def steps(  # type: ignore[no-untyped-def]
+    x_rows, y_rows, m, w, b, z, a, dC_da, da_dz, dC_dz, eta_dC_dw, eta_dC_db, dz_db, share,
+    parameters, eta_gradient, scratch, velocity, momentum, eta_l2,
+):  # fmt: skip
+    """One step for each m rows, in the order of `forward`, `backprop` and `SGD.step`, under their names.
+
+    Arguments by layer are tuples whose place 0 is not used. Without momentum `velocity` is empty. The first layer
+    stands apart because its input is stored by example, the other layers' by neuron, and Numba gives them two types.
+    """
+    L = len(w) - 1
+    for start in range(0, len(x_rows), m):
+        x, y = x_rows[start : start + m].T, y_rows[start : start + m].T
+        weighted_sum(w[1], x, b[1], z[1])
+        for l in range(2, L + 1):
+            sigma(z[l - 1], a[l - 1])
+            weighted_sum(w[l], a[l - 1], b[l], z[l])
+        sigma_L(z[L], a[L])
+        if derivative_is_by_z:
+            derivative(a[L], y, dC_dz[L])
+            weigh(dC_dz[L], share)
+        else:
+            derivative(a[L], y, dC_da[L])
+            weigh(dC_da[L], share)
+            sigma_prime_L(a[L], da_dz[L])
+            to_weighted_sum(da_dz[L], dC_da[L], dC_dz[L])
+        for l in range(L, 1, -1):
+            to_parameters(dC_dz[l], a[l - 1], dz_db, eta_dC_dw[l], eta_dC_db[l])
+            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])
+            sigma_prime(a[l - 1], da_dz[l - 1])
+            to_weighted_sum(da_dz[l - 1], dC_da[l - 1], dC_dz[l - 1])
+        to_parameters(dC_dz[1], x, dz_db, eta_dC_dw[1], eta_dC_db[1])
+        if eta_l2:
+            for l in range(1, L + 1):
+                penalize(w[l], eta_l2, scratch, eta_dC_dw[l])
+        if len(velocity):
+            remember(velocity, momentum, eta_gradient)
+            descend(parameters, velocity)
+        else:
+            descend(parameters, eta_gradient)
+
+
+class CompiledSteps:
+    """`steps` for one network, cost and set of buffers. Making it compiles, unless Numba's cache has the result."""
+
+    def __init__(self, network: Network, cost: Cost, sgd: SGD, buffers: Buffers) -> None:
+        """The largest of the batch sizes in `buffers` is that of all batches but the last."""
+        cost.refuse_other_output(network.activation[network.L])
+        self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
+        self._momentum, self._l2 = self._number(sgd.momentum), sgd.l2
+        self._buffers, self._m = buffers, max(buffers)
+        scratch = np.empty_like(network.parameters) if sgd.l2 else network.parameters[:0]
+
+        def arguments(m: int) -> tuple[Any, ...]:
+            passed, back = buffers[m]
+            forward = map(_by_layer, (network.w, network.b, passed.z, passed.a))
+            backward = map(_by_layer, (back.dC_da, back.da_dz, back.dC_dz, back.gradient.dC_dw, back.gradient.dC_db))
+            return m, *forward, *backward, back.dz_db, back.share, network.parameters, back.gradient.vector, scratch
+
+        self._arguments = {m: arguments(m) for m in buffers}
+        no_examples = (np.empty((0, n), network.parameters.dtype) for n in (network.sizes[0], network.sizes[-1]))
+        no_velocity, eta_l2 = network.parameters[:0], self._number(0)
+        self._steps = _compile(
+            network, cost, (*no_examples, *self._arguments[self._m], no_velocity, self._momentum, eta_l2)
+        )
+
+    def __call__(self, batches: Batches, rows: Labels, velocity: Array, learning_rate: float) -> None:
+        """Take one step for each batch of the examples at these rows. The last batch may be smaller."""
+        eta_l2 = self._number(learning_rate * self._l2)
+        for x_rows, y_rows in batches.chunks(rows):
+            whole, rest = len(x_rows) // self._m * self._m, len(x_rows) % self._m
+            for m, x, y in ((self._m, x_rows[:whole], y_rows[:whole]), (rest, x_rows[whole:], y_rows[whole:])):
+                if len(x):
+                    self._buffers[m][1].share.fill(learning_rate / m)
+                    self._steps(x, y, *self._arguments[m], velocity, self._momentum, eta_l2)
+
+
+def _by_layer(arrays: ByLayer) -> tuple[Array, ...]:
+    """The arrays of layers 1..L in places 1..L of a tuple; place 0 is not used, and holds an array of their type."""
+    layers = sorted(arrays.keys() - {0})
+    return arrays[1], *(arrays[l] for l in layers)
+
+
+def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
+    """Compile `steps` with this network's activations and this cost, for arguments of these types; calls it once."""
+    hidden, output = network.activation[1], network.activation[network.L]
+    parts: dict[str, Any] = {
+        "sigma": hidden.sigma,
+        "sigma_prime": hidden.sigma_prime,
+        "sigma_L": output.sigma,
+        "sigma_prime_L": output.sigma_prime,
+        "derivative": cost.dC_dz or cost.dC_da,
+        "weighted_sum": weighted_sum,
+        "weigh": weigh,
+        "to_weighted_sum": to_weighted_sum,
+        "to_parameters": to_parameters,
+        "to_previous_layer": to_previous_layer,
+        "penalize": penalize,
+        "remember": remember,
+        "descend": descend,
+    }
+    own = {name: numba.njit(part, error_model="numpy") for name, part in parts.items()}  # x/0 is infinite, not an error
+    own["derivative_is_by_z"] = cost.dC_dz is not None
+    made: Any = FunctionType(steps.__code__, {**globals(), **own}, steps.__name__)
+    # Numba's cache knows a function by its name and its own file, but this one is made from several files.
+    made.__qualname__ = f"steps_{hidden.name}_{output.name}_{cost.name}_{_digest(steps, *parts.values())}"
+    try:
+        compiled = numba.njit(made, error_model="numpy", cache=True)
+        compiled(*arguments)
+    except Exception:  # no place for the cache, or a damaged one; any other error is raised again below
+        compiled = numba.njit(made, error_model="numpy")
+        compiled(*arguments)
+    return compiled
+
+
+def _digest(*functions: Any) -> str:
+    """A digest of the files in which the functions are written."""
+    sources = sorted({function.__code__.co_filename for function in functions})
+    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:16]

@@ -1,0 +1,80 @@
+"""How good a network is: accuracy, cost, and which digits it mistakes for which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..chapter.cost import Cost
+from ..chapter.network import Network, forward
+from ..examples.dataset import Examples, Labels, classify, columns
+
+SLICE = 1000  # examples at a time: large enough to be fast, small enough for any machine
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Counts over N examples: confusion[t, p] examples of class t were classified as p. `cost` is C, averaged."""
+
+    cost: float
+    confusion: NDArray[np.int64]
+
+    @property
+    def examples(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        return int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.examples
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """The number of examples of each class."""
+        return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def precision(self) -> list[float | None]:
+        """For each class, the share of the examples classified as it that belong to it; None where there are none."""
+        return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> list[float | None]:
+        """For each class, the share of its examples that were classified as it; None where there are none."""
+        return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=1))
+
+
+def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | None]:
+    return [int(p) / int(n) if n else None for p, n in zip(part, whole, strict=True)]
+
+
+@np.errstate(all="ignore")  # what is infinite shows in the figures
+def answers(network: Network, examples: Examples) -> Labels:
+    """The class that the network gives each example, shape (N,)."""
+    parts = (columns(part, network.parameters.dtype)[0] for part in examples.slices(SLICE))
+    return np.concatenate([classify(forward(network, x).a[network.L]) for x in parts])
+
+
+@np.errstate(all="ignore")  # what is infinite shows in the figures
+def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
+    """Run the network over all examples, in slices.
+
+    Raises ValueError where there are none, or where they or the cost do not fit the network.
+    """
+    if not len(examples):
+        raise ValueError("there are no examples to evaluate")
+    examples.require_fit(network.sizes)
+    cost.refuse_other_output(network.activation[network.L])
+    classes = max(network.sizes[-1], 2)  # one output neuron answers 0 or 1
+    counts = np.zeros(classes * classes, np.int64)
+    total = 0.0
+    for part in examples.slices(SLICE):
+        x, y = columns(part, network.parameters.dtype)
+        passed = forward(network, x)
+        z, a = passed.z[network.L], passed.a[network.L]
+        total += float(cost.per_example(z, a, y).sum(dtype=np.float64))
+        counts += np.bincount(classify(y) * classes + classify(a), minlength=counts.size)
+    return Evaluation(total / len(examples), counts.reshape(classes, classes))

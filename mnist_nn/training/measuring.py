@@ -1,0 +1,60 @@
+"""What is measured at the end of an epoch: cost and accuracy, and the norms of the gradient."""
+
+import numpy as np
+
+from ..chapter.backprop import backprop
+from ..chapter.cost import COSTS
+from ..chapter.network import forward
+from ..configuration.schema import Config
+from ..examples.dataset import Examples, columns
+from ..randomness import stream
+from .evaluation import evaluate
+from .state import EpochResult, GradientNorms, TrainingState
+
+TRAIN_SAMPLE = 10_000  # training images on which an epoch's train figures are measured
+GRADIENT_SAMPLE = 1_000  # the first of them, on which its gradient norms are measured
+
+
+def train_sample(seed: int, training: Examples) -> Examples:
+    """The training examples on which every epoch is measured: all, or a fixed random sample of TRAIN_SAMPLE."""
+    if len(training) <= TRAIN_SAMPLE:
+        return training
+    rows = stream(seed, "sample").choice(len(training), TRAIN_SAMPLE, replace=False)
+    return training[np.sort(rows)]
+
+
+def measure(
+    config: Config,
+    state: TrainingState,
+    learning_rate: float,
+    steps_per_epoch: int,
+    sample: Examples,
+    validation: Examples,
+) -> EpochResult:
+    """The figures of the epoch that has just ended."""
+    cost = COSTS[config.cost]
+    on_sample = evaluate(state.network, cost, sample)
+    on_validation = evaluate(state.network, cost, validation) if len(validation) else None
+    return EpochResult(
+        epoch=state.epoch + 1,
+        step=(state.epoch + 1) * steps_per_epoch,
+        learning_rate=learning_rate,
+        train_cost=on_sample.cost,
+        train_accuracy=on_sample.accuracy,
+        validation_cost=on_validation.cost if on_validation else None,
+        validation_accuracy=on_validation.accuracy if on_validation else None,
+        seconds=state.seconds,
+    )
+
+
+@np.errstate(all="ignore")  # what is infinite shows in the norms
+def measure_gradient(config: Config, state: TrainingState, sample: Examples) -> GradientNorms:
+    """The gradient norms of the network as it is now, computed in float64."""
+    network = state.network.astype(np.float64)
+    x, y = columns(sample[:GRADIENT_SAMPLE], np.float64)
+    gradient = backprop(network, COSTS[config.cost], forward(network, x), y).gradient
+    return GradientNorms(
+        state.epoch,
+        dC_dw={l: float(np.linalg.norm(gradient.dC_dw[l])) for l in network.layers},
+        dC_db={l: float(np.linalg.norm(gradient.dC_db[l])) for l in network.layers},
+    )
