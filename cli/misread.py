@@ -25,10 +25,9 @@ def check_misread(path: Path, config: "Config") -> None:
 
 def check_square(examples: "Examples") -> None:
     """Raise UsageError for images that are not square, before the network is run."""
-    try:
-        _ = examples.side
-    except ValueError as error:
-        raise click.UsageError(f"{OPTION}: is for square images: {error}") from None
+    height, width = examples.image_shape or (1, 1)
+    if height != width:
+        raise click.UsageError(f"{OPTION}: is for square images, and these are {height} × {width} pixels")
 
 
 def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:

@@ -1,8 +1,9 @@
-"""What the tests share: the command, small digits on disk, and the real MNIST where it is to be had."""
+"""What the tests share: the command, small digits on disk, and the real MNIST where there is one."""
 
 import os
 import subprocess
 import sysconfig
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -42,6 +43,14 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print each reason for skipping once, with the number of tests it skipped."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
 @pytest.fixture

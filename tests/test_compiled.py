@@ -12,7 +12,7 @@ import pytest
 from conftest import Command, needs_numba
 
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
-from mnist_nn.chapter.activation import ACTIVATIONS, Activation, Array, sigmoid_prime
+from mnist_nn.chapter.activation import ACTIVATIONS, Array
 from mnist_nn.training.loop import Loop
 
 
@@ -140,7 +140,7 @@ def test_what_is_kept_is_not_taken_for_a_function_of_the_same_name(
 ) -> None:
     config = settings((3, 2))
     first = parameters_after_an_epoch(config, compiled=True)
-    monkeypatch.setitem(ACTIVATIONS, "sigmoid", Activation("sigmoid", not_the_sigmoid, sigmoid_prime))
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", ACTIVATIONS["sigmoid"]._replace(sigma=not_the_sigmoid))
     found = parameters_after_an_epoch(config, compiled=True)
     assert np.abs(found - first).max() > 0.001
     np.testing.assert_allclose(found, parameters_after_an_epoch(config, compiled=False), rtol=1e-12)

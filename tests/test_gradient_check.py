@@ -88,7 +88,7 @@ def test_the_checker_catches_a_small_error_where_the_gradient_has_nearly_vanishe
     check = check_gradient(network, SQUARED_ERROR, x, y, gradient)
     assert not check.passed
     assert check.worst is not None
-    assert check.worst[0] == 1
+    assert check.worst.layer == 1
 
 
 def test_the_checker_passes_a_right_gradient_for_inputs_that_are_large(random: np.random.Generator) -> None:
@@ -143,7 +143,7 @@ def test_the_checker_fails_a_wrong_derivative_where_the_right_one_is_lost_in_rou
     gradient.dC_dw[1][0, 3] = 1e-6
     check = check_gradient(network, SQUARED_ERROR, x, y, gradient)
     assert not check.passed
-    assert check.worst == (1, 0, 3)
+    assert check.worst == Parameter(1, 0, 3)
 
 
 def test_the_checker_does_not_judge_an_infinite_cost() -> None:

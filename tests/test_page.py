@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from conftest import Command
 
 from data_scripts.idx import read_split
 from mnist_nn import COSTS, Network, backprop, forward, load_checkpoint
+from mnist_nn.chapter.activation import ACTIVATIONS
 from mnist_nn.examples.dataset import Examples
 from mnist_nn.examples.deslanting import deslant
 from mnist_nn.explaining.inspection import Inspection
+from mnist_nn.explaining.parameter import Parameter
 
 try:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
@@ -150,8 +153,6 @@ def test_the_page_names_nothing_to_fetch_and_its_policy_forbids_it(nn: Command, 
 
 
 def test_no_two_modules_of_the_page_share_a_name() -> None:
-    from importlib.resources import files
-
     from nn_cli.inspecting.page_file import MODULES
 
     seen: dict[str, str] = {}
@@ -256,9 +257,56 @@ def test_a_hundred_images_have_the_activations_and_answers_that_python_finds(
     opened.context.close()
 
 
+def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
+    browser: "Browser", random: np.random.Generator
+) -> None:
+    code = (files("nn_cli.inspecting") / "page" / "network.js").read_text(encoding="utf-8")
+    cases = [
+        (hidden, output, cost)
+        for hidden in ACTIVATIONS
+        for output in ACTIVATIONS
+        for cost in COSTS
+        if COSTS[cost].output in (None, output)
+    ]
+    networks = []
+    for hidden, output, _ in cases:
+        network = Network([4, 3, 3, 2], activation=hidden, output=output, dtype=np.float64)
+        network.parameters[:] = random.normal(0, 1, network.parameters.size)
+        networks.append(network)
+    x, y = random.normal(0, 1, 4), random.random(2)
+    run = """async ([code, cases, parameters, x, y]) => {
+        const page = await import("data:text/javascript," + encodeURIComponent(code));
+        const known = [Object.keys(page.ACTIVATIONS), Object.keys(page.COSTS)];
+        return [known, cases.map(([hidden, output, cost], i) => {
+            const network = new page.Network([4, 3, 3, 2], hidden, output, cost, Float64Array.from(parameters[i]));
+            const passed = page.forward(network, Float64Array.from(x));
+            const back = page.backprop(network, passed, Float64Array.from(y));
+            const all = (layers) => layers.slice(1).map((layer) => Array.from(layer));
+            return { C: page.costOf(network, passed, y), z: all(passed.z), a: all(passed.a),
+                     dC_da: all(back.dC_da), da_dz: all(back.da_dz), dC_dz: all(back.dC_dz) };
+        })];
+    }"""
+    tab = browser.new_page()
+    arguments = [code, cases, [network.parameters.tolist() for network in networks], x.tolist(), y.tolist()]
+    known, answers = tab.evaluate(run, arguments)
+    tab.close()
+    assert known == [list(ACTIVATIONS), list(COSTS)]
+    for (hidden, output, cost), network, answer in zip(cases, networks, answers, strict=True):
+        inspection = Inspection(network, COSTS[cost], Examples(x[None], y[None]), [0])
+        assert answer["C"] == pytest.approx(inspection.C[0], rel=1e-12), (hidden, output, cost)
+        for l in network.layers:
+            for name, expected in (
+                ("z", inspection.passed.z[l]), ("a", inspection.passed.a[l]), ("da_dz", inspection.back.da_dz[l]),
+                ("dC_da", inspection.dC_da(l)), ("dC_dz", inspection.dC_dz(l)),
+            ):  # fmt: skip
+                np.testing.assert_allclose(
+                    answer[name][l - 1], expected[:, 0], rtol=1e-12, atol=1e-15, err_msg=f"{hidden} {output} {cost}"
+                )
+
+
 def test_clicking_a_connection_takes_its_derivative_apart(opened: Opened, run: Path, digits: Path) -> None:
     opened.find('[data-place="3,4,2"]').dispatch_event("click")
-    d = inspection_of(run, digits, list(range(40))).derivative(3, 4, 2, 9)
+    d = inspection_of(run, digits, list(range(40))).derivative(Parameter(3, 4, 2), 9)
     assert opened.text(".names").startswith("w(3)[4,2]")
     assert opened.numbers(".rule") == pytest.approx([d.product, d.dz, d.da_dz, d.dC_da], rel=1e-12)
 
@@ -306,7 +354,7 @@ def test_the_paths_add_up_and_clicking_them_walks_back_to_the_first_layer(
 
 
 def test_clicking_a_bar_of_the_histogram_loads_an_image_of_it(opened: Opened, run: Path, digits: Path) -> None:
-    values = inspection_of(run, digits, list(range(40))).derivative(3, 4, 7, 9).per_example
+    values = inspection_of(run, digits, list(range(40))).derivative(Parameter(3, 4, 7), 9).per_example
     bars = opened.find(".bin:not([disabled])")
     counts = [int(text) for text in opened.find(".bin .count").all_inner_texts()]
     assert sum(counts) == 40
@@ -442,7 +490,7 @@ def test_guessing_hides_what_gives_the_sign_away_until_the_guess(opened: Opened,
     opened.find("#guessing").check()
     for selector in (".rule", "#paths", "#average", "#tree", ".nudged"):
         assert not opened.find(selector).is_visible(), selector
-    product = inspection_of(run, digits, [9]).derivative(3, 4, 7, 0).product
+    product = inspection_of(run, digits, [9]).derivative(Parameter(3, 4, 7), 0).product
     opened.find("#guess-rises" if product > 0 else "#guess-falls").click()
     assert "Right." in opened.text("#guess-verdict")
     assert opened.find(".rule").is_visible()

@@ -191,7 +191,7 @@ def test_rectangular_images_are_trained_on_and_evaluated_but_not_drawn(nn: Comma
     assert nn("evaluate", "run").code == 0
     outcome = nn("evaluate", "run", "--misread", "sheet.png")
     assert outcome.code == 2
-    assert "--misread: is for square images, and the test images are 14 × 56 pixels" in outcome.error
+    assert "--misread: is for square images, and these are 14 × 56 pixels" in outcome.error
 
 
 def test_small_digits_are_drawn_as_large_as_others_so_that_captions_have_room(nn: Command) -> None:

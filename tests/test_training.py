@@ -74,7 +74,7 @@ def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked
 def test_gradient_norms_are_what_plain_numpy_gets_from_the_first_1000_examples_of_the_sample(
     dtype: str, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_nn.training.loop.TRAIN_SAMPLE", 1100)
+    monkeypatch.setattr("mnist_nn.training.measuring.TRAIN_SAMPLE", 1100)
     config = Config.model_validate(
         {
             "seed": 4,
@@ -121,7 +121,7 @@ def test_the_seconds_of_an_epoch_are_without_its_gradient_norms(
         now += 60
         return GradientNorms(state.epoch, {}, {})
 
-    monkeypatch.setattr("mnist_nn.training.loop._gradient_norms", take_a_minute)
+    monkeypatch.setattr("mnist_nn.training.loop.measure_gradient", take_a_minute)
     monkeypatch.setattr("mnist_nn.training.loop.time", SimpleNamespace(perf_counter=lambda: now))
     _, reports = run(settings(gradient_norms=True), examples)
     assert now == 4 * 60
@@ -180,14 +180,14 @@ def test_every_example_is_used_once_in_an_epoch_the_last_batch_being_smaller(
     examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    of = Batches.of
+    batches = Batches.batches
 
     def spy(self: Batches, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if not np.array_equal(rows, np.arange(len(rows))):  # the evaluation reads them in order
             seen.extend(rows.tolist())
-        return of(self, rows)
+        return batches(self, rows)
 
-    monkeypatch.setattr(Batches, "of", spy)
+    monkeypatch.setattr(Batches, "batches", spy)
     training, validation = examples.split(50)
     config = settings(epochs=1)
     list(train(config, initial_state(config), training, validation))

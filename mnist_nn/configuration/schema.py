@@ -1,5 +1,6 @@
 """What can be configured, its types, permitted ranges and defaults: those of the recipe `mnist`, undistorted."""
 
+from collections.abc import Iterable
 from math import isqrt
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,11 @@ class Section(BaseModel):
     """Unknown keys are refused, numbers are not made of strings, and nothing changes after it was read."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
 
 
 def _plain_or_mapping(value: Any) -> str:
@@ -81,7 +87,7 @@ class NetworkConfig(Section):
     sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
         default=[784, 100, 10], min_length=2, description="[n_0, …, n_L]: inputs first, outputs last"
     )
-    activation: ActivationName = Field("sigmoid", description=f"of the hidden layers: {', '.join(ACTIVATIONS)}")
+    activation: ActivationName = Field("sigmoid", description=f"of the hidden layers: {_either(ACTIVATIONS)}")
     output: ActivationName = Field("sigmoid", description="of the last layer")
     init: Annotated[
         Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],

@@ -89,7 +89,7 @@ class Examples:
         height, width = self.image_shape or (isqrt(n), isqrt(n))
         if height != width or height * width != n:
             found = f"images of {height} × {width} pixels" if self.image_shape else f"rows of {n} inputs"
-            raise ValueError(f"{found} are not square images")
+            raise ValueError(f"{found} are not square")
         return height
 
     def require_fit(self, sizes: Sequence[int]) -> None:

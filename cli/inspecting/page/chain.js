@@ -43,7 +43,7 @@ function thirdFactor(state, data) {
       mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`),
     );
   const difference = () => [v.a(), operator("−"), v.y()];
-  if (data.network.cost === "squared_error") return formula(numeral(2), operator("("), ...difference(), operator(")"));
+  if (data.network.costName === "squared_error") return formula(numeral(2), operator("("), ...difference(), operator(")"));
   return formula(
     mathml(
       "mfrac",
@@ -205,7 +205,7 @@ export function mountTree(root, data) {
     const a = state.passed.a[l][j];
     const columns = [0, (width - box.w) / 2, width - box.w];
     const middle = columns[1];
-    const range = rangeOf(network.activation[l]);
+    const range = network.activation[l].range;
     const nodes = [
       k === null
         ? null
@@ -227,7 +227,7 @@ export function mountTree(root, data) {
             name: `a(${l - 1})[${k}]`,
             value: before,
             change: 0,
-            about: l === 1 ? [0, 1] : rangeOf(network.activation[l - 1]),
+            about: l === 1 ? [0, 1] : network.activation[l - 1].range,
           },
       {
         x: k === null ? middle : columns[2],
@@ -297,8 +297,6 @@ export function mountTree(root, data) {
     stage.replaceChildren(drawn);
   };
 }
-
-const rangeOf = (activation) => ({ sigmoid: [0, 1], tanh: [-1, 1] })[activation] ?? [-3, 3];
 
 // One variable: its name, its value, and its number line with a hollow mark where it was and a full one where it is now.
 function drawVariable({ x, y, letter, name, value, change, about }, box) {

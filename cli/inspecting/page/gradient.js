@@ -1,7 +1,7 @@
 // ∇C of a network small enough to read: every entry with every factor. Clicking one takes it apart above.
 
 import { field, html } from "./dom.js";
-import { derivativeOf, dzOf } from "./network.js";
+import { cancels, derivativeOf, dzOf } from "./network.js";
 import { nameOf } from "./place.js";
 
 export function mountGradient(root, data, update) {
@@ -41,8 +41,7 @@ export function mountGradient(root, data, update) {
 function factorsOf({ passed, back }, network, place) {
   let { l, j } = place;
   const factors = [dzOf(passed, place)];
-  const cancels = () => l === network.L && network.cost === "cross_entropy"; // σ′ against ∂C/∂a
-  while (!cancels()) {
+  while (!cancels(network, l)) {
     factors.push(back.da_dz[l][j]);
     if (l === network.L || network.sizes[l + 1] > 1) return [...factors, back.dC_da[l][j]];
     factors.push(network.parameter({ l: l + 1, j: 0, k: j }));

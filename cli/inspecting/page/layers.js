@@ -52,7 +52,6 @@ export function mountLayers(root, data, update) {
   }
 
   return (state) => {
-    data.current = state;
     if (built?.width !== stage.clientWidth) build();
     built.groups.forEach((group) => group.render(state));
     drawWires(built.wires, built.columns, data, state, update);

@@ -2,30 +2,38 @@
 // Layers are arrays' indices as in the chapter: a[0] is the input, w[1]..w[L] the weights, row j of w[l] the
 // weights into neuron j of layer l.
 
-const SIGMA = {
-  sigmoid: (z) => 1 / (1 + Math.exp(-z)),
-  tanh: Math.tanh,
-  relu: (z) => Math.max(z, 0),
-  identity: (z) => z,
-};
-
-// σ′(z), in terms of a = σ(z).
-const SIGMA_PRIME = {
-  sigmoid: (a) => a * (1 - a),
-  tanh: (a) => 1 - a * a,
-  relu: (a) => (a > 0 ? 1 : 0),
-  identity: () => 1,
+// σ(z); σ′(z) in terms of a = σ(z); and the range in which a is drawn.
+export const ACTIVATIONS = {
+  sigmoid: { sigma: (z) => 1 / (1 + Math.exp(-z)), sigmaPrime: (a) => a * (1 - a), range: [0, 1] },
+  tanh: { sigma: Math.tanh, sigmaPrime: (a) => 1 - a * a, range: [-1, 1] },
+  relu: { sigma: (z) => Math.max(z, 0), sigmaPrime: (a) => (a > 0 ? 1 : 0), range: [-3, 3] },
+  identity: { sigma: (z) => z, sigmaPrime: () => 1, range: [-3, 3] },
 };
 
 const TINY = 2.2250738585072014e-308; // the smallest normal double
+
+// One output neuron's part of C, from z, a and y; its ∂C/∂a; and ∂C/∂z where σ′ cancels against ∂C/∂a.
+export const COSTS = {
+  squared_error: {
+    C: (z, a, y) => (a - y) ** 2,
+    dC_da: (a, y) => 2 * (a - y),
+  },
+  // from z, as ln a is lost where a rounds to 0 or 1
+  cross_entropy: {
+    C: (z, a, y) => y * Math.max(-z, 0) + (1 - y) * Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
+    dC_da: (a, y) => (a - y) / Math.max(a * (1 - a), TINY),
+    dC_dz: (a, y) => a - y,
+  },
+};
 
 export class Network {
   // parameters: one vector laid out as ∇C is, (w1, b1, …, wL, bL).
   constructor(sizes, activation, output, cost, parameters) {
     this.sizes = sizes;
     this.L = sizes.length - 1;
-    this.cost = cost;
-    this.activation = sizes.map((_, l) => (l === this.L ? output : activation));
+    this.costName = cost;
+    this.cost = COSTS[cost];
+    this.activation = sizes.map((_, l) => ACTIVATIONS[l === this.L ? output : activation]);
     this.w = [null];
     this.b = [null];
     let end = 0;
@@ -53,7 +61,7 @@ export function forward(network, x) {
   for (let l = 1; l <= network.L; l++) {
     const n = network.sizes[l];
     const before = a[l - 1];
-    const sigma = SIGMA[network.activation[l]];
+    const { sigma } = network.activation[l];
     z.push(new Float64Array(n));
     a.push(new Float64Array(n));
     for (let j = 0; j < n; j++) {
@@ -67,35 +75,26 @@ export function forward(network, x) {
   return { z, a };
 }
 
-// C = Σ_j (a_j − y_j)², or the cross-entropy (from z, as ln a is lost where a rounds to 0 or 1)
+// C, a sum over the output neurons
 export function costOf(network, { z, a }, y) {
   const L = network.L;
-  let C = 0;
-  for (let j = 0; j < y.length; j++) {
-    C +=
-      network.cost === "squared_error"
-        ? (a[L][j] - y[j]) ** 2
-        : y[j] * Math.max(-z[L][j], 0) + (1 - y[j]) * Math.max(z[L][j], 0) + Math.log1p(Math.exp(-Math.abs(z[L][j])));
-  }
-  return C;
+  return y.reduce((sum, y_j, j) => sum + network.cost.C(z[L][j], a[L][j], y_j), 0);
 }
+
+// Whether σ′ of layer l cancels against ∂C/∂a.
+export const cancels = (network, l) => l === network.L && network.cost.dC_dz !== undefined;
 
 // The chain rule, from the last layer to the first: ∂C/∂a_j, σ′(z_j) and ∂C/∂z_j for every neuron.
 export function backprop(network, { a }, y) {
   const L = network.L;
   const dC_da = a.map((layer) => new Float64Array(layer.length));
-  const da_dz = a.map((layer, l) => layer.map(l ? SIGMA_PRIME[network.activation[l]] : () => 0));
+  const da_dz = a.map((layer, l) => layer.map(l ? network.activation[l].sigmaPrime : () => 0));
   const dC_dz = a.map((layer) => new Float64Array(layer.length));
-  for (let j = 0; j < y.length; j++) {
-    const difference = a[L][j] - y[j];
-    dC_da[L][j] =
-      network.cost === "squared_error" ? 2 * difference : difference / Math.max(a[L][j] * (1 - a[L][j]), TINY);
-  }
+  for (let j = 0; j < y.length; j++) dC_da[L][j] = network.cost.dC_da(a[L][j], y[j]);
   for (let l = L; l >= 1; l--) {
     const below = a[l - 1].length;
     for (let j = 0; j < a[l].length; j++) {
-      // with the cross-entropy the a(1 − a) of the last layer cancels
-      dC_dz[l][j] = l === L && network.cost === "cross_entropy" ? a[L][j] - y[j] : da_dz[l][j] * dC_da[l][j];
+      dC_dz[l][j] = cancels(network, l) ? network.cost.dC_dz(a[L][j], y[j]) : da_dz[l][j] * dC_da[l][j];
       for (let k = 0; k < below; k++) dC_da[l - 1][k] += network.w[l][j * below + k] * dC_dz[l][j]; // over every path
     }
   }
