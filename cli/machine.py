@@ -63,7 +63,7 @@ def choose_threads(config: "Config") -> None:
     from mnist_nn.training.threads import threads_for
 
     if config.training.compiled:
-        import mnist_nn.training.compiled  # noqa: F401 - loads the BLAS of the compiled steps
+        import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
     click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))

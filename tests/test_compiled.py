@@ -243,7 +243,7 @@ def test_without_numba_the_error_names_the_key_and_the_ways_out(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.delitem(sys.modules, "mnist_nn.training.compiled", raising=False)
+    monkeypatch.delitem(sys.modules, "mnist_nn.training.compiled_steps", raising=False)
     outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
     assert outcome.code == 2
     assert "training.compiled: true: needs Numba and SciPy" in outcome.error

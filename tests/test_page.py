@@ -271,7 +271,7 @@ def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
     networks = []
     for hidden, output, _ in cases:
         network = Network([4, 3, 3, 2], activation=hidden, output=output, dtype=np.float64)
-        network.parameters[:] = random.normal(0, 1, network.parameters.size)
+        network.parameters[:] = random.normal(0, 0.4, network.parameters.size)  # no neuron saturates
         networks.append(network)
     x, y = random.normal(0, 1, 4), random.random(2)
     run = """async ([code, cases, parameters, x, y]) => {

@@ -42,7 +42,7 @@ def main(slowed: bool) -> None:
     noticed = []
     cases = [(cell, False, limit) for cell, limit in LIMITS.items()]
     if find_spec("numba") is not None:
-        import mnist_nn.training.compiled  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+        import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
 
         cases += [(cell, True, limit) for cell, limit in COMPILED_LIMITS.items()]
     with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):

@@ -66,7 +66,7 @@ def of_a_step(cell: Cell) -> dict[str, float]:
 
 def table(cells: list[Cell]) -> Iterator[str]:
     """Markdown, line by line."""
-    import mnist_nn.training.compiled  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+    import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
 
     with threadpool_limits(1), np.errstate(all="ignore"):
         columns = [of_a_step(cell) for cell in cells]

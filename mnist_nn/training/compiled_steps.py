@@ -19,7 +19,7 @@ from ..chapter.network import ByLayer, Network, weighted_sum
 from ..chapter.sgd import SGD, descend, penalize, remember
 from ..errors import ConfigError
 from ..examples.dataset import Batches, Labels
-from .steps import Buffers
+from .numpy_steps import Buffers
 
 try:
     import numba
