@@ -1,1 +1,1 @@
-"""The command `nn`: one module per command, and what they share. Installed as the package nn_cli."""
+"""The command `nn`: one module for each command, and shared helpers. Installed as the package nn_cli."""

@@ -1,18 +1,20 @@
-"""`nn config`: the complete resolved configuration, or its JSON Schema."""
+"""`nn config`: print a complete configuration, or the JSON Schema of configurations."""
 
 import click
 
 
-@click.command(short_help="Print a complete configuration, or its schema.")
+@click.command(short_help="Print a complete configuration, or the JSON Schema.")
 @click.argument("config", default="mnist", required=False)
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value; may be repeated.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value. Can be repeated.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of configurations instead.")
 def config(config: str, overrides: tuple[str, ...], schema: bool) -> None:
-    """Print the complete configuration of CONFIG, a recipe's name or a YAML file, without training.
+    """Print a complete configuration, without training.
+
+    CONFIG is a recipe's name or a YAML file. Default: mnist. Keys that CONFIG leaves out have their default values.
 
     \b
-    nn config nielsen > my.yaml                       a file to start from
-    nn config mnist --set training.epochs=5           what a change amounts to
+    nn config nielsen > my.yaml                write a file to start from
+    nn config mnist --set training.epochs=5    see the effect of an override
     """
     if schema:
         import json

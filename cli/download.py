@@ -1,14 +1,14 @@
-"""`nn download`: fetch and verify MNIST."""
+"""`nn download`: download and verify MNIST."""
 
 import click
 
 
-@click.command(short_help="Fetch MNIST and verify it.")
-@click.option("--data-dir", metavar="DIR", help="Where to put the files. Default: $NN_DATA_DIR, else the user's cache.")
+@click.command(short_help="Download MNIST and verify it.")
+@click.option("--data-dir", metavar="DIR", help="Put the files here. Default: $NN_DATA_DIR, else the user's cache.")
 def download(data_dir: str | None) -> None:
-    """Fetch MNIST (11 MB) and verify it.
+    """Download MNIST (11 MB) and verify it.
 
-    Files that are there and intact are left alone; missing and damaged ones are fetched over HTTPS.
+    Intact files are kept. Missing and damaged files are downloaded over HTTPS.
     """
     from data_scripts.mnist import FILES, is_intact
 

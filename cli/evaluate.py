@@ -1,4 +1,4 @@
-"""`nn evaluate`: accuracy, cost, per-digit precision and recall, confusion matrix."""
+"""`nn evaluate`: measure accuracy, cost, precision and recall of each digit, and the confusion matrix."""
 
 import math
 from pathlib import Path
@@ -19,15 +19,29 @@ if TYPE_CHECKING:
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
-    help="Default: test (train, for inline data).",
+    help="Measure this split. Default: test (train for inline data).",
 )
-@click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
-@click.option("--data-source", type=click.Choice(list(LOADERS)), help="Use other data than the run's: this source.")
-@click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
 @click.option(
-    "--misread", metavar="FILE.png", type=FILE, help="Draw the digits that it misreads, the first 400 at most."
+    "--checkpoint", type=click.Choice(["best", "last"]), help="Use this checkpoint of the run. Default: best."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--data-source",
+    type=click.Choice(list(LOADERS)),
+    help="Use data from this source instead of the run's source.",
+)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Read the data files from this directory. "
+    "Default: the run's data.dir (not with --data-source), else $NN_DATA_DIR, else the user's cache.",
+)
+@click.option(
+    "--misread",
+    metavar="FILE.png",
+    type=FILE,
+    help="Draw the digits that the network misreads, at most 400.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 def evaluate(
     run: str | None,
     split: Literal["test", "validation", "train"] | None,
@@ -37,14 +51,15 @@ def evaluate(
     misread: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how good a network is. RUN is a run directory or a checkpoint file; default: the newest run.
+    """Measure a network: accuracy, cost, precision and recall of each digit, confusion matrix.
 
-    This is the only command that opens the test set.
+    RUN is a run directory or a checkpoint file. Default: the newest run under runs/ that did not diverge.
+    Only this command reads the test set.
 
     \b
-    nn evaluate
-    nn evaluate runs/quickstart-… --data-source mnist     on digits it has never seen
-    nn evaluate --misread misread.png                     and see its mistakes
+    nn evaluate                           measure the newest run
+    nn evaluate --misread misread.png     also draw the misread digits
+    nn evaluate --data-source mnist       measure it on MNIST's test set
     """
     from mnist_nn import COSTS, load_checkpoint
     from mnist_nn import evaluate as measure
@@ -75,7 +90,7 @@ def evaluate(
 
 
 def as_document(run: str, checkpoint: str, split: str, result: "Evaluation") -> dict[str, Any]:
-    """The JSON document: field names are part of the contract."""
+    """Return the document of `--json`. Its field names must not change: other programs read them."""
     return {
         "run": run,
         "checkpoint": checkpoint,
@@ -95,7 +110,7 @@ def as_document(run: str, checkpoint: str, split: str, result: "Evaluation") -> 
 
 
 def as_text(checkpoint: str, split: str, source: str, result: "Evaluation") -> str:
-    """For people; within 60 columns for ten digits."""
+    """Return the results as text. Its tables are at most 60 columns wide for ten digits."""
     lines = [
         f"checkpoint  {checkpoint}",
         f"data        {source}, {split} split, {counted(result.examples, 'example')}",
@@ -110,7 +125,7 @@ def as_text(checkpoint: str, split: str, source: str, result: "Evaluation") -> s
         lines.append(f"{digit:5}  {percent(precision):>9}  {percent(recall):>7}  {support:8,}")
     width = max(4, len(str(result.confusion.max())) + 1)
     classes = range(len(result.confusion))
-    lines += ["", "confusion: rows are the true digit, columns the answer"]
+    lines += ["", "confusion matrix: rows are true digits, columns are answers"]
     lines.append("     " + "".join(f"{digit:{width}}" for digit in classes))
     for digit, row in enumerate(result.confusion):
         lines.append(f"{digit:5}" + "".join(f"{count or '·':>{width}}" for count in row))
@@ -118,5 +133,5 @@ def as_text(checkpoint: str, split: str, source: str, result: "Evaluation") -> s
 
 
 def percent(ratio: float | None) -> str:
-    """A ratio with two digits, or a dash where there is none."""
+    """Format a ratio as a percentage with two decimals, or as a dash for None."""
     return "–" if ratio is None else f"{100 * ratio:.2f}%"

@@ -1,4 +1,4 @@
-"""MNIST fetched with a progress bar."""
+"""Download of MNIST with a progress bar."""
 
 import sys
 from pathlib import Path
@@ -9,13 +9,13 @@ from .text import note, printable
 if TYPE_CHECKING:
     from data_scripts.mnist import PinnedFile
 
-WAYS_ON = (
-    "`nn train quickstart` needs no download, and --data-dir DIR (or NN_DATA_DIR) takes files that you already have"
+ALTERNATIVES = (
+    "`nn train quickstart` needs no download; if you already have the files, use --data-dir DIR or NN_DATA_DIR"
 )
 
 
 def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
-    """Download these files of MNIST. Raises DownloadError, which names the alternatives."""
+    """Download the `wanted` files of MNIST into `directory`. Raises DownloadError, which names alternatives."""
     from tqdm import tqdm
 
     from data_scripts.errors import DownloadError
@@ -40,4 +40,4 @@ def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
         try:
             download_mnist(directory, wanted, on_bytes=on_bytes)
         except DownloadError as error:
-            raise DownloadError(f"{error}; {WAYS_ON}") from None
+            raise DownloadError(f"{error}; {ALTERNATIVES}") from None

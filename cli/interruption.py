@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as something to look at between two batches, so that the state can be saved first."""
+"""Catch Ctrl-C and SIGTERM, so that training can save its state between two batches before it stops."""
 
 import signal
 import time
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-PATIENCE = 1.0
+ECHO_SECONDS = 1.0  # a second signal within this time is an echo of the first
 
 
 class Interrupted(Exception):
-    """The command stopped in good order because of a signal."""
+    """The command stopped because of a signal, and its state is saved."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -20,31 +20,32 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Caught:
-    """The number of the signal that came, or 0; and when."""
+class CaughtSignal:
+    """The number of the caught signal, or 0 before any; and the time at which it came, in seconds."""
 
     signal: int = 0
     time: float = 0.0
 
 
 @contextmanager
-def signals_caught() -> Iterator[Caught]:
-    """Note SIGINT and SIGTERM instead of dying of them.
+def catch_signals() -> Iterator[CaughtSignal]:
+    """Record SIGINT and SIGTERM instead of ending the process.
 
-    Another one after PATIENCE seconds has its usual effect, at once; sooner it is taken for an echo of the first.
+    A second signal after ECHO_SECONDS ends the process at once.
+    An earlier one is ignored as an echo of the first.
     """
-    caught = Caught()
+    caught = CaughtSignal()
     previous: dict[signal.Signals, Any] = {}
 
-    def note(number: int, _: FrameType | None) -> None:
+    def on_signal(number: int, _: FrameType | None) -> None:
         if not caught.signal:
             caught.signal, caught.time = number, time.monotonic()
-        elif time.monotonic() - caught.time > PATIENCE:
+        elif time.monotonic() - caught.time > ECHO_SECONDS:
             signal.signal(number, previous[signal.Signals(number)])
             signal.raise_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, note)
+        previous[number] = signal.signal(number, on_signal)
     try:
         yield caught
     finally:

@@ -1,4 +1,4 @@
-"""The examples of a configuration: found in its data source, or drawn or downloaded first."""
+"""Load the examples of a configuration. Data that are missing are downloaded or generated first."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,9 @@ Split = Literal["train", "test"]
 
 
 def load_training(config: "Config") -> tuple["Examples", "Examples"]:
-    """The training examples and the examples held out for validation.
+    """Return the training examples and the examples held out for validation.
 
-    Raises DataError where they cannot be had, ConfigError where the configuration does not fit them.
+    Raises DataError if the data cannot be read or downloaded, ConfigError if the configuration does not fit them.
     """
     from mnist_nn import hold_out
 
@@ -26,7 +26,10 @@ def load_training(config: "Config") -> tuple["Examples", "Examples"]:
 
 
 def load_split(config: "Config", split: Literal["train", "validation", "test"]) -> "Examples":
-    """The examples of one split. Raises the errors of `load_training`."""
+    """Return the examples of one split.
+
+    Raises the errors of `load_training`, and UsageError or ConfigError if the data have no such split.
+    """
     from mnist_nn.errors import ConfigError
 
     if split == "test":
@@ -73,7 +76,7 @@ def _load_synthetic(directory: Path, split: Split) -> tuple["Pixels", "Pixels"]:
     return load_synthetic(split, directory)
 
 
-# Images (N, height, width) and labels (N,) of a split, by the name of a source in `data.source`.
+# For each value of `data.source`, a function that returns images (N, height, width) and labels (N,) of a split.
 LOADERS: dict[str, Callable[[Path, Split], tuple["Pixels", "Pixels"]]] = {
     "mnist": _load_mnist,
     "idx": _load_idx,

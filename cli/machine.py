@@ -1,4 +1,4 @@
-"""What a run was computed with, for run.json."""
+"""The versions, processor and BLAS of a run, for run.json; and the number of BLAS threads."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What decides the last bits of a result and is not what it was, such as "numpy was 2.3.0 and is 2.4.1"."""
+    """Return the changes that may alter the last bits of a result, such as "numpy was 2.3.0 and is now 2.4.1"."""
     found = []
     for part, keys in (
         ("versions", ("nn", "numpy", "numba", "scipy")),
@@ -22,13 +22,15 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ):
         before, after = then.get(part, {}), now[part]
         found += [
-            f"{key} was {before.get(key)} and is {after.get(key)}" for key in keys if before.get(key) != after.get(key)
+            f"{key} was {before.get(key)} and is now {after.get(key)}"
+            for key in keys
+            if before.get(key) != after.get(key)
         ]
     return found
 
 
 def _processor_model() -> str:
-    """The processor's name where the system tells it, else its kind."""
+    """Return the processor's name, or its architecture if the system does not give a name."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -37,28 +39,32 @@ def _processor_model() -> str:
 
 
 def _blas() -> Any:
-    """The BLAS that NumPy has loaded, and SciPy where steps are compiled, as far as threadpoolctl knows it."""
-    import numpy  # noqa: F401 - loads it
+    """Return the loaded BLAS libraries that threadpoolctl knows: NumPy's, and SciPy's if steps are compiled."""
+    import numpy  # noqa: F401 - loads the BLAS
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController().select(user_api="blas")
 
 
 def blas_threads() -> int | None:
-    """How many threads the matrix products may use now; None of a BLAS that does not tell."""
+    """Return how many threads the matrix products may use now, or None if no BLAS reports a number."""
     return max((library["num_threads"] for library in _blas().info()), default=None)
 
 
 def kernels() -> list[str]:
-    """For which processor the BLAS computes, such as SkylakeX, where it tells: other kernels give other last bits."""
+    """Return the kernels that the BLAS uses, such as SkylakeX. Other kernels give other last bits.
+
+    Empty if the BLAS does not report them.
+    """
     return sorted({library["architecture"] for library in _blas().info() if "architecture" in library})
 
 
 def choose_threads(config: "Config") -> None:
-    """For the rest of this command let the matrix products use the threads that the configuration asks for.
+    """Set the number of threads of the matrix products for the rest of this command.
 
-    Where it leaves that open, no more than the environment allows (OPENBLAS_NUM_THREADS and the like). Raises
-    ConfigError where it asks for compiled steps and they cannot be had.
+    The number is `training.threads`. If the configuration does not set it, the number is chosen for the network, up
+    to the limit of the environment (OPENBLAS_NUM_THREADS and similar variables). Raises ConfigError if the
+    configuration has compiled steps, but Numba or SciPy is missing.
     """
     from mnist_nn.training.threads import threads_for
 
@@ -70,7 +76,10 @@ def choose_threads(config: "Config") -> None:
 
 
 def describe_machine(*, compiled: bool = False) -> dict[str, Any]:
-    """Versions, processor, BLAS and the number of threads it may use; with those that compiled steps depend on."""
+    """Return the versions, the processor, the BLAS and its number of threads, for run.json.
+
+    `compiled` adds the versions of Numba and SciPy, on which compiled steps depend.
+    """
     import numpy as np
 
     build: Any = np.show_config(mode="dicts")

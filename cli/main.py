@@ -1,6 +1,6 @@
-"""The entry point: the group of commands, and the one place where errors become a line and an exit code.
+"""The entry point of `nn`. Only here do errors become an `Error:` line and an exit code.
 
-Only click is imported here and at the top of each command's module, so that `nn --help` is quick.
+This module and the top of each command's module import only click, so that `nn --help` is fast.
 """
 
 import os
@@ -22,14 +22,14 @@ EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class InOrder(click.Group):
-    """Lists the commands in the order in which they are used, not in the alphabet's."""
+    """A group that lists its commands in the order of use, not in alphabetical order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
 
 def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Look the version up only where it is asked for."""
+    """Print the version and exit, if --version is given. The version is looked up only then."""
     if wanted:
         from importlib.metadata import version
 
@@ -44,20 +44,20 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     expose_value=False,
     is_eager=True,
     callback=print_version,
-    help="Show the version.",
+    help="Show the version and exit.",
 )
 @click.pass_context
 def nn(context: click.Context) -> None:
     """Train a small neural network on handwritten digits, and see where every derivative comes from.
 
-    Its mathematics is 3Blue1Brown's chapter "Backpropagation calculus".
+    The mathematics follows 3Blue1Brown's chapter "Backpropagation calculus".
 
     \b
     Start with:
-      nn train quickstart     digits drawn by the program: no download, seconds
-      nn train                MNIST
-      nn evaluate             how good the newest run is
-      nn inspect-gradients    its gradient, taken apart
+      nn train quickstart     train in seconds on generated digits, no download
+      nn train                train on MNIST
+      nn evaluate             measure the newest run
+      nn inspect-gradients    take its gradient apart
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -68,12 +68,15 @@ for command in (train, evaluate, inspect_gradients, download, config):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failure, 2 usage or configuration, 128 + n after signal n."""
+    """Run the command line, then exit the process.
+
+    Exit codes: 0 success, 1 failure, 2 wrong usage or configuration, 128 + n after signal n.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for the life of the process)
+        if getattr(sys, name) is None:  # the parent process closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (stays open until the process ends)
         if hasattr(stream := getattr(sys, name), "reconfigure"):
-            stream.reconfigure(errors="replace")  # an encoding without ∂ shows ? instead of failing
+            stream.reconfigure(errors="replace")  # print ? if the encoding has no ∂, instead of failing
     try:
         code = nn.main(arguments, prog_name="nn", standalone_mode=False)
         sys.stdout.flush()
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = fail(error.format_message() + where, EXIT_USAGE)
     except click.ClickException as error:
         code = fail(error.format_message(), error.exit_code)
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
     except OSError as error:
@@ -105,6 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def fail(message: str, code: int) -> int:
-    """Print one `Error:` line, with whatever is invisible or would break or colour it escaped; returns the code."""
+    """Print one `Error:` line and return the exit code. Control and invisible characters are escaped."""
     note(f"Error: {printable(message)}")
     return code

@@ -1,4 +1,4 @@
-"""The images that a network takes for other digits than they are, as a sheet."""
+"""Draw the images that a network misreads, on one sheet."""
 
 from math import ceil, sqrt
 from pathlib import Path
@@ -13,25 +13,28 @@ if TYPE_CHECKING:
     from mnist_nn import Config, Examples, Network
 
 OPTION = "--misread"
-MOST = 400  # on one sheet
+MAX_DIGITS = 400  # on one sheet
 
 
 def check_misread(path: Path, config: "Config") -> None:
-    """Raise UsageError where they cannot be drawn, before anything is computed."""
+    """Check, before anything is computed, that the misread images can be drawn. Raises UsageError."""
     check_sheet(OPTION, path)
     if config.data.source == "inline":
-        raise click.UsageError(f"{OPTION} {path}: draws images, and data.source: inline has none")
+        raise click.UsageError(f"{OPTION} {path}: data.source: inline has no images to draw; leave out {OPTION}")
 
 
 def check_square(examples: "Examples") -> None:
-    """Raise UsageError for images that are not square, before the network is run."""
+    """Check, before the network is run, that the images are square. Raises UsageError."""
     height, width = examples.image_shape or (1, 1)
     if height != width:
-        raise click.UsageError(f"{OPTION}: is for square images, and these are {height} × {width} pixels")
+        raise click.UsageError(f"{OPTION}: needs square images, but these are {height} × {width} pixels")
 
 
 def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
-    """Each with its label and the answer, such as "4 as 9", in the order of the labels; of the first 400."""
+    """Write the misread digits to `path`, sorted by label, each with a caption such as "4  as  9".
+
+    The sheet holds at most MAX_DIGITS: the first misread ones of `examples`.
+    """
     import numpy as np
 
     from mnist_nn.training.evaluation import answers
@@ -39,11 +42,11 @@ def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
     labels, answered = examples.labels, answers(network, examples)
     wrong = np.flatnonzero(answered != labels)
     if not len(wrong):
-        note("nothing is misread, so there is no sheet to draw")
+        note("no digit is misread; no sheet is written")
         return
-    if len(wrong) > MOST:
-        note(f"the first {MOST} of {len(wrong):,} misread digits are drawn")
-        wrong = wrong[:MOST]
+    if len(wrong) > MAX_DIGITS:
+        note(f"drawing only the first {MAX_DIGITS} of {len(wrong):,} misread digits")
+        wrong = wrong[:MAX_DIGITS]
     wrong = wrong[np.argsort(labels[wrong], kind="stable")]
     side = examples.side
     digits = [Captioned(examples.inputs[i].reshape(side, side), f"{labels[i]}  as  {answered[i]}") for i in wrong]

@@ -1,4 +1,4 @@
-"""Files that a command writes where an option asks for one: refused early, written whole or not at all."""
+"""Output files of options such as --html: checked early, and written completely or not at all."""
 
 from pathlib import Path
 
@@ -8,17 +8,20 @@ FILE = click.Path(path_type=Path)
 
 
 def refuse_directory(option: str, path: Path) -> None:
-    """Raise UsageError for what is no name of a file."""
+    """Raise UsageError if `path` is a directory or has no file name."""
     if path.is_dir() or not path.name:
-        raise click.UsageError(f"{option} {path}: is a directory; name a file")
+        raise click.UsageError(f"{option} {path}: is a directory; give a file name")
 
 
-def refuse_other_file(option: str, path: Path, mark: bytes, kind: str) -> None:
-    """Raise UsageError for what is there, unless it is a file with this mark near its beginning: one of ours."""
+def refuse_other_file(option: str, path: Path, mark: bytes) -> None:
+    """Raise UsageError if `path` exists, unless `nn` wrote this kind of file there before.
+
+    Such a file has `mark` in its first 1000 bytes.
+    """
     refuse_directory(option, path)
     if path.exists() and not (path.is_file() and mark in _beginning(path)):
         raise click.UsageError(
-            f"{option} {path}: exists already, and is no {kind} of this command's; choose another name"
+            f"{option} {path}: already exists and was not written by this command; choose another name"
         )
 
 
@@ -28,11 +31,11 @@ def _beginning(path: Path) -> bytes:
 
 
 def write_file(option: str, path: Path, content: bytes) -> None:
-    """Write it, or say in one line why that cannot be."""
+    """Write the whole file or nothing. Raises ClickException with the reason if it cannot be written."""
     from data_scripts.files import write_atomically
 
     try:
         write_atomically(path, content)
     except OSError as error:
         reason = error.strerror or error
-        raise click.ClickException(f"{option} {path}: cannot be written: {reason}; choose another place") from None
+        raise click.ClickException(f"{option} {path}: cannot be written: {reason}; choose another path") from None

@@ -1,4 +1,4 @@
-"""What augmentation makes of the digits: a sheet of those that the first epochs see."""
+"""Preview of augmentation: a sheet of the distorted digits in the first epochs."""
 
 from collections.abc import Sequence
 from itertools import chain, islice
@@ -11,9 +11,9 @@ EPOCHS = 10
 
 
 def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data_dir: str | None) -> None:
-    """A row for each digit: the first of its training images, then what epochs 1, 2, … make of it.
+    """Write a sheet with one row for each digit: its first training image, then the image in epochs 1, 2, ….
 
-    Raises ConfigError where the configuration distorts nothing.
+    Raises ConfigError if the configuration has no augmentation.
     """
     import numpy as np
 
@@ -28,11 +28,11 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
     config = with_data(read_recipe(recipe, overrides), None, data_dir)
     if not config.augmentation.distorts:
         raise ConfigError(
-            f"{OPTION}: {recipe} has no augmentation; ask for some, such as --set augmentation.rotation=10"
+            f"{OPTION}: {recipe} has no augmentation; add some, for example --set augmentation.rotation=10"
         )
     training, _ = load_training(config)
     _, chosen = np.unique(training.labels, return_index=True)
-    training = training[: int(chosen.max()) + 1]  # those before them are distorted the same way as among all
+    training = training[: int(chosen.max()) + 1]  # a prefix: each image is distorted as in the whole set
     side = training.side
     epochs = islice(chain([training], fresh_examples(config, training, 0)), 1 + EPOCHS)
     columns = [examples.inputs[chosen].reshape(-1, side, side) for examples in epochs]

@@ -1,4 +1,4 @@
-"""Training as it goes: a line per epoch, and on a terminal a progress bar below them."""
+"""Progress of training: one line for each epoch, and on a terminal a progress bar below the lines."""
 
 import sys
 import time
@@ -16,12 +16,12 @@ HEADER = "    cost    train  validation     time     left"
 
 
 class TrainingDisplay:
-    """Shows each report of the training loop on stderr; nothing where `quiet`."""
+    """Shows the reports of the training loop on stderr. Shows nothing if `quiet`."""
 
     def __init__(self, config: "Config", *, quiet: bool) -> None:
-        self.epochs, self.quiet, self.headed = config.training.epochs, quiet, False
-        self.wide = max(5, len(f"{self.epochs}/{self.epochs}"))
-        self.first: tuple[float, int] | None = None  # the time of the first report, and the steps done by then
+        self.epochs, self.quiet, self.header_printed = config.training.epochs, quiet, False
+        self.epoch_width = max(5, len(f"{self.epochs}/{self.epochs}"))
+        self.first_report: tuple[float, int] | None = None  # its time, and the steps done by then
         self.bar: tqdm[Any] = tqdm(
             unit="step",
             unit_scale=True,
@@ -39,9 +39,9 @@ class TrainingDisplay:
         self.bar.close()
 
     def show(self, report: "Progress") -> None:
-        """Move the bar to where training is; print a line where an epoch ended.
+        """Update the bar, and print a line if the report ends an epoch.
 
-        Training does not end because nobody can be told of it: where stderr fails, the rest is quiet.
+        If stderr cannot be written, training continues and the display stays silent from then on.
         """
         try:
             self._show(report)
@@ -50,32 +50,35 @@ class TrainingDisplay:
 
     def _show(self, report: "Progress") -> None:
         done = report.epoch * report.steps_per_epoch + report.step
-        self.first = self.first or (time.monotonic(), done)
+        self.first_report = self.first_report or (time.monotonic(), done)
         if report.result and not self.quiet:
-            if not self.headed:
-                self.bar.write(f"{'epoch':>{self.wide}}{HEADER}", file=sys.stderr)
-                self.headed = True
+            if not self.header_printed:
+                self.bar.write(f"{'epoch':>{self.epoch_width}}{HEADER}", file=sys.stderr)
+                self.header_printed = True
             self.bar.write(self._line(report, report.result, self._left(done, report)), file=sys.stderr)
         if self.bar.disable:
             return
-        if self.bar.total is None:  # the first report, which in a resumed run is not at the start
+        if self.bar.total is None:  # first report; a resumed run does not start at step 0
             self.bar.total = self.epochs * report.steps_per_epoch
             self.bar.initial = self.bar.n = done
         self.bar.set_description_str(f"epoch {min(report.epoch + 1, self.epochs)}/{self.epochs}", refresh=False)
         self.bar.update(done - self.bar.n)
 
     def _left(self, done: int, report: "Progress") -> str:
-        """The time to the last epoch, at the speed since the first report; nothing where that cannot be told."""
-        assert self.first is not None
-        since, before = self.first
-        ahead = self.epochs * report.steps_per_epoch - done
-        if not ahead or done == before:
+        """Return the time left to the end of training, at the average speed since the first report.
+
+        Empty for the first report, when no speed is known, and at the end.
+        """
+        assert self.first_report is not None
+        since, before = self.first_report
+        steps_left = self.epochs * report.steps_per_epoch - done
+        if not steps_left or done == before:
             return ""
-        return tqdm.format_interval((time.monotonic() - since) / (done - before) * ahead)
+        return tqdm.format_interval((time.monotonic() - since) / (done - before) * steps_left)
 
     def _line(self, report: "Progress", result: "EpochResult", left: str) -> str:
         parts = [
-            f"{f'{result.epoch}/{self.epochs}':>{self.wide}}",
+            f"{f'{result.epoch}/{self.epochs}':>{self.epoch_width}}",
             f"{result.train_cost:6.4f}",
             f"{100 * result.train_accuracy:6.2f}%",
             " " * 10 if result.validation_accuracy is None else f"{100 * result.validation_accuracy:9.2f}%",

@@ -1,4 +1,4 @@
-"""CONFIG: a path to a YAML file, or the name of a recipe that is shipped with the program."""
+"""The argument CONFIG: the name of a recipe that is part of `nn`, or the path of a YAML file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def recipe_names() -> list[str]:
-    """The shipped recipes."""
+    """Return the sorted names of the recipes."""
     from importlib.resources import files
 
     names = (file.name for file in files("nn_configs").iterdir())
@@ -17,7 +17,7 @@ def recipe_names() -> list[str]:
 
 
 def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
-    """The configuration of a recipe or a file, with overrides applied. Raises ConfigError."""
+    """Return the configuration of a recipe or a file, with the overrides applied. Raises ConfigError."""
     from importlib.resources import as_file, files
 
     from mnist_nn.configuration.reader import read_config
@@ -32,7 +32,10 @@ def read_recipe(config: str, overrides: Sequence[str]) -> "Config":
 
 
 def recipe_name(config: str) -> str:
-    """What to call a run of it: the recipe, or the file's name; of a run's own config.yaml, that run's recipe."""
+    """Return the name for a run of `config`: the recipe, or the file's name without its suffix.
+
+    For the config.yaml of a run, return the recipe of that run.
+    """
     from mnist_nn.errors import RunError
     from mnist_nn.runs.run_directory import RunDirectory
 

@@ -1,4 +1,4 @@
-"""A summary of what a run is about to do."""
+"""The summary of a run that is printed before training."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ def print_run_summary(
     training: "Examples",
     validation: "Examples",
 ) -> None:
-    """Print it on stderr."""
+    """Print the network, cost, data and training settings on stderr."""
     source = config.data.source + (", deslanted" if config.data.deslant else "")
     network, settings = config.network, config.training
     sizes = "-".join(map(str, network.sizes))
@@ -37,7 +37,7 @@ def print_run_summary(
         ("distort", ", ".join(_distortions(config.augmentation))),
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
-        ("compiled", "with Numba, which the first time takes some seconds" if settings.compiled else ""),
+        ("compiled", "with Numba; compiling takes some seconds in the first run" if settings.compiled else ""),
         ("seed", f"{config.seed}, {config.dtype}"),
         ("run", printable(str(run.path))),
     ):
@@ -46,7 +46,7 @@ def print_run_summary(
 
 
 def _distortions(settings: "AugmentationConfig") -> Iterator[str]:
-    """Such as "elastic σ 5 α 36" and "rotation ±10°", of those that are asked for."""
+    """Yield a text for each configured distortion, such as "elastic σ 5 α 36" and "rotation ±10°"."""
     if settings.elastic.alpha:
         yield f"elastic σ {settings.elastic.sigma:g} α {settings.elastic.alpha:g}"
     if settings.rotation:

@@ -1,4 +1,4 @@
-"""RUN: a run directory, a checkpoint file, or, left out, the newest run under runs/; and how its path is printed."""
+"""The argument RUN: a run directory or a checkpoint file. Default: the newest run under runs/."""
 
 import os
 from pathlib import Path
@@ -18,8 +18,8 @@ RUNS = Path("runs")
 PLAIN = (ascii_letters + digits + "/._- ").encode()
 
 
-def pasteable(path: Path) -> str:
-    """A path as one word of a shell command: no option, nor anything that the terminal would act on."""
+def shell_quoted(path: Path) -> str:
+    """Return the path as one word of a shell command, to paste. It is never read as an option or as a control code."""
     name = f"./{path}" if str(path).startswith("-") else str(path)
     if name.isprintable():
         return quote(name)
@@ -28,7 +28,7 @@ def pasteable(path: Path) -> str:
 
 
 def find_run(run: str | None) -> "RunDirectory":
-    """The run directory named, or the newest one, saying which. Raises RunError."""
+    """Return the run directory `run`. For None return the newest run and print its path. Raises RunError."""
     from mnist_nn.runs.run_directory import RunDirectory, newest_run
 
     if run is not None:
@@ -40,27 +40,30 @@ def find_run(run: str | None) -> "RunDirectory":
 
 
 def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
-    """The checkpoint file named, or that of a run: its best one unless another is asked for.
+    """Return the path of the checkpoint file `run`, or of checkpoint `name` in the run `run`. Default: best.
 
-    Raises RunError where there is no such run or checkpoint.
+    Raises RunError if the run or the checkpoint does not exist. Raises UsageError for a checkpoint file with a `name`.
     """
     from mnist_nn.errors import RunError
 
     if run is not None and Path(run).is_file():
         if name is not None:
-            raise click.UsageError(f"--checkpoint goes with a run directory, but {run} is a file")
+            raise click.UsageError(f"--checkpoint needs a run directory, but {run} is a file")
         return Path(run)
     if run is not None and not Path(run).exists():
         if run in recipe_names():
-            raise RunError(f"{run}: is a recipe; train it first, with `nn train {run}`, or inspect it with --init")
+            raise RunError(
+                f"{run}: is a recipe, not a run; train it first with `nn train {run}`, "
+                f"or inspect it untrained with `nn inspect-gradients {run} --init`"
+            )
         raise RunError(f"{run}: there is no such run directory or checkpoint")
     directory = find_run(run)
     path = directory.checkpoint(name or "best")
     if not path.exists():
         if directory.description().get("status") == "diverged":
-            raise RunError(f"{directory.path}: this run diverged before its first epoch ended; train another")
+            raise RunError(f"{directory.path}: this run diverged before its first epoch ended; start a new run")
         raise RunError(
-            f"{path}: is not there: no epoch of this run has ended; use --checkpoint last, "
-            f"or continue it with `nn train --resume {pasteable(directory.path)}`"
+            f"{path}: does not exist, because this run has not finished an epoch; use --checkpoint last, "
+            f"or continue the run with `nn train --resume {shell_quoted(directory.path)}`"
         )
     return path

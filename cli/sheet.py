@@ -14,34 +14,34 @@ from .text import note, printable
 if TYPE_CHECKING:
     from mnist_nn.examples.interpolation import Images
 
-DIGIT = 56  # pixels of the picture, at least, for a side of a digit
-GAP = 6
-CAPTION = 14  # the height of a line of text
-PAPER, INK = 255, 40
-SOFTWARE = ("Software", "nn")  # a text in the files of this module
-MARK = b"\0\0\0\x0btEXtSoftware\0nn"  # as it stands near their beginning: its 11 bytes, its kind, itself
+MIN_SIDE = 56  # side of a drawn digit, in pixels of the sheet
+GAP = 6  # pixels between digits
+CAPTION = 14  # height of a caption, in pixels
+PAPER, INK = 255, 40  # grey levels
+SOFTWARE = ("Software", "nn")  # a text chunk in every sheet
+MARK = b"\0\0\0\x0btEXtSoftware\0nn"  # the chunk in the file: length 11, type, content
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """A digit (side, side) of bytes, white on black, and what stands below it."""
+    """An image (side, side) of bytes, white on black, and the caption below it."""
 
     image: "Images"
     caption: str = ""
 
 
 def check_sheet(option: str, path: Path) -> None:
-    """Raise UsageError where a sheet must not be written: over anything but another sheet."""
-    refuse_other_file(option, path, MARK, "sheet")
+    """Raise UsageError if `path` exists and is not a sheet. Only another sheet is overwritten."""
+    refuse_other_file(option, path, MARK)
 
 
 def write_sheet(option: str, path: Path, rows: Sequence[Sequence[Captioned]]) -> None:
-    """Write the digits row by row, dark on light, and say so."""
+    """Write the digits row by row as a PNG, dark on light, and print the path and size."""
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
     side = rows[0][0].image.shape[0]
-    width = height = side * ceil(DIGIT / side)
+    width = height = side * ceil(MIN_SIDE / side)
     heights = [height + GAP + (CAPTION if any(digit.caption for digit in row) else 0) for row in rows]
     sheet = Image.new("L", (GAP + max(map(len, rows)) * (width + GAP), GAP + sum(heights)), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION - 3)

@@ -1,4 +1,4 @@
-"""What the terminal can show: tables that fit its width, the chapter's colours, its symbols or ASCII."""
+"""Layout of text for a terminal: tables that fit its width, the chapter's colours, symbols or ASCII."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 import click
 
-NARROW, WIDE = 60, 100  # columns for which the text is laid out
+MIN_WIDTH, MAX_WIDTH = 60, 100  # in columns; the text is laid out for a width in this range
 
 # The chapter's colours: C red, w blue, b pink, z green, y gold.
 COLOURS = {"C": "bright_red", "w": "bright_blue", "b": "bright_magenta", "z": "green", "y": "yellow"}
@@ -25,17 +25,20 @@ ASCII = {
 
 @dataclass(frozen=True)
 class Terminal:
-    """Lays text out for so many columns; with colour or without, with the chapter's symbols or in ASCII."""
+    """A terminal of `width` columns: whether it shows colour, and the chapter's symbols or only ASCII."""
 
-    width: int = WIDE
+    width: int = MAX_WIDTH
     colour: bool = False
     symbols: bool = True
 
     @classmethod
     def from_stdout(cls) -> "Terminal":
-        """The terminal behind stdout. A pipe counts as wide and without colour. COLUMNS and NO_COLOR are honoured."""
+        """Return the terminal behind stdout.
+
+        A pipe has MAX_WIDTH columns and no colour. COLUMNS and NO_COLOR override this.
+        """
         is_terminal = sys.stdout.isatty()
-        columns = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else WIDE
+        columns = shutil.get_terminal_size().columns if is_terminal or os.environ.get("COLUMNS") else MAX_WIDTH
         colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         try:
             "".join(ASCII).encode(sys.stdout.encoding or "ascii")
@@ -43,22 +46,28 @@ class Terminal:
             symbols = False
         else:
             symbols = True
-        return cls(max(NARROW, min(columns, WIDE)), colour, symbols)
+        return cls(max(MIN_WIDTH, min(columns, MAX_WIDTH)), colour, symbols)
 
-    def plain(self, text: str) -> str:
-        """The text as this terminal can show it: wider where a symbol is spelt out, so to be measured afterwards."""
+    def spell_out(self, text: str) -> str:
+        """Return the text with only characters that this terminal can show.
+
+        A spelt-out symbol may be wider than the symbol. Measure widths after this call.
+        """
         return text if self.symbols else "".join(ASCII.get(character, character) for character in text)
 
     def paint(self, text: str) -> str:
-        """The chapter's variables in the chapter's colours; widths stay."""
+        """Return the text with the chapter's variables in the chapter's colours. The visible width does not change."""
         if not self.colour:
             return text
         return SYMBOL.sub(lambda found: click.style(found[0], fg=COLOURS[found["letter"]]), text)
 
-    def wrapped(self, text: str, indent: int = 0) -> list[str]:
-        """Lines of at most the width, those after the first indented further; a no-break space does not break."""
+    def wrap(self, text: str, indent: int = 0) -> list[str]:
+        """Break the text into lines that fit the terminal. Continuation lines have a larger indent.
+
+        A line never breaks at a no-break space.
+        """
         lines = textwrap.wrap(
-            self.plain(text),
+            self.spell_out(text),
             self.width,
             initial_indent=" " * indent,
             subsequent_indent=" " * (indent + 2),
@@ -67,28 +76,29 @@ class Terminal:
         )
         return [line.replace("\u00a0", " ") for line in lines]
 
-    def spread(self, *parts: str) -> list[str]:
-        """The parts one after the other, as many in a line as fit; one that alone is too long is wrapped."""
+    def fill_lines(self, *parts: str) -> list[str]:
+        """Put as many parts on each line as fit. A part that is longer than a line is wrapped."""
         lines: list[str] = []
-        for part in map(self.plain, filter(None, parts)):
+        for part in map(self.spell_out, filter(None, parts)):
             if lines and len(lines[-1]) + 3 + len(part) <= self.width:
                 lines[-1] += "   " + part
             else:
-                lines += self.wrapped(part)
+                lines += self.wrap(part)
         return lines
 
-    def room(self, rows: Sequence[Sequence[str]], least: int, most: int, indent: int = 2) -> int:
-        """How wide, from `least` to `most`, one more column of that table may be."""
-        columns = [[self.plain(cell) for cell in column] for column in zip(*rows, strict=True)]
+    def room_for_column(self, rows: Sequence[Sequence[str]], least: int, most: int, indent: int = 2) -> int:
+        """Return the width that is left for one more column of a table, from `least` to `most`."""
+        columns = [[self.spell_out(cell) for cell in column] for column in zip(*rows, strict=True)]
         return max(least, min(most, self.width - self._width(columns, indent, 2) - 2))
 
     def table(self, rows: Sequence[Sequence[str]], align: str, *, indent: int = 2, cut: int | None = None) -> list[str]:
-        """Columns side by side, each as wide as its widest cell; `align` has one of < > ^ for each.
+        """Return the lines of a table. Each column is as wide as its widest cell.
 
-        Where a table is too wide, its gaps shrink first; then it goes on below with the rest of its columns, from
-        column `cut` or the first that does not fit, and column 0 repeated.
+        `align` has one of < > ^ for each column. If the table is too wide, its gaps shrink first. If it is still too
+        wide, the remaining columns follow in a second table below, which repeats column 0. The second table starts at
+        column `cut`, or at the first column that does not fit.
         """
-        columns = [[self.plain(cell) for cell in column] for column in zip_longest(*rows, fillvalue="")]
+        columns = [[self.spell_out(cell) for cell in column] for column in zip_longest(*rows, fillvalue="")]
         for gap in (2, 1):
             if self._width(columns, indent, gap) <= self.width:
                 return self._lines(columns, align, indent, gap)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .output_files import FILE
-from .runs import pasteable
+from .runs import shell_quoted
 from .text import note, printable
 
 if TYPE_CHECKING:
@@ -17,22 +17,28 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Train a network, or continue an interrupted run.")
 @click.argument("config", required=False)
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value; may be repeated.")
-@click.option("--run-dir", metavar="DIR", help="The run's directory. Default: a new one under runs/.")
-@click.option("--data-dir", metavar="DIR", help="Where the data files are, or are to be put.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value. Can be repeated.")
+@click.option("--run-dir", metavar="DIR", help="Write the run to this new directory. Default: a new one under runs/.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Read the data files from this directory, and download into it. "
+    "Default: data.dir of CONFIG, else $NN_DATA_DIR, else the user's cache.",
+)
 @click.option(
     "--resume",
     metavar="RUN",
-    help="Continue an interrupted run, to the same bits; a finished one with --set training.epochs=N.",
+    help="Continue an interrupted run. It ends with the same bits as an uninterrupted one. "
+    "To extend a finished run, add --set training.epochs=N.",
 )
 @click.option(
     "--preview-augmentation",
     "preview",
     metavar="FILE.png",
     type=FILE,
-    help="Do not train: draw the distorted digits that the first epochs would see.",
+    help="Draw the distorted digits of the first epochs. Do not train.",
 )
-@click.option("--quiet", is_flag=True, help="No progress: only the results.")
+@click.option("--quiet", is_flag=True, help="Print only the results, no progress.")
 def train(
     config: str | None,
     overrides: tuple[str, ...],
@@ -42,10 +48,12 @@ def train(
     preview: Path | None,
     quiet: bool,
 ) -> None:
-    """Train a network as CONFIG says: a recipe's name (see the README) or a YAML file. Default: mnist.
+    """Train a network, or continue an interrupted run.
 
-    Writes a run directory with the configuration, metrics.csv, and the checkpoints `last` and `best`. Ctrl-C
-    saves the state first; --resume goes on from there.
+    CONFIG is a recipe's name (see the README) or a YAML file. Default: mnist.
+
+    The run directory holds the configuration, metrics.csv, and the checkpoints `last` and `best`. Ctrl-C saves the
+    state and stops. Continue with --resume.
 
     \b
     nn train quickstart
@@ -55,10 +63,12 @@ def train(
     """
     recipe = "mnist" if config is None else config
     if preview is not None and (resume is not None or run_dir is not None):
-        raise click.UsageError("--preview-augmentation trains nothing, so it goes without --resume and --run-dir")
+        raise click.UsageError("--preview-augmentation does not train; leave out --resume and --run-dir")
     if resume is not None:
         if config is not None or run_dir is not None:
-            raise click.UsageError("--resume takes its configuration and directory from the run itself")
+            raise click.UsageError(
+                "--resume uses the run's own configuration and directory; leave out CONFIG and --run-dir"
+            )
         _resume(resume, overrides, data_dir, quiet)
     elif preview is not None:
         from .preview import preview_augmentation
@@ -92,7 +102,7 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
     run = RunDirectory.create(path, settings, state, description)
     with run.held():
-        _follow(run, settings, state, training, validation, quiet)
+        _run_training(run, settings, state, training, validation, quiet)
 
 
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
@@ -110,19 +120,19 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         description = run.description()
         if description.get("status") == "diverged":
             raise RunError(
-                f"{run.path}: this run diverged and would do so again; train anew, with a smaller learning rate"
+                f"{run.path}: this run diverged and would diverge again; start a new run with a smaller learning rate"
             )
         checkpoint = load_checkpoint(run.checkpoint("last"))
         config = settings_to_resume(run, checkpoint, overrides)
         if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
             note(
-                f"the cosine schedule now ends with epoch {config.training.epochs}: the result differs from a run of "
-                "that many epochs from the start"
+                f"the cosine schedule now ends at epoch {config.training.epochs}; "
+                f"the result differs from a run that was started with {config.training.epochs} epochs"
             )
         if description.get("status") == "finished" and checkpoint.state.is_finished(config.training):
             note(
-                f"{printable(str(run.path))} is finished already: there is nothing to resume. "
-                "More epochs: --set training.epochs=N"
+                f"{printable(str(run.path))} is already finished; there is nothing to resume. "
+                "To train longer, add --set training.epochs=N"
             )
             _print_results(run, checkpoint.state)
             return
@@ -130,17 +140,17 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         training, validation = load_training(with_data(config, None, data_dir))
         if description.get("data") != describe_data(config, training, validation):
             raise RunError(
-                f"{run.path}: was trained on other data; name the directory of the same data with --data-dir"
+                f"{run.path}: was trained on other data; give the directory of the original data with --data-dir"
             )
         for difference in differences(description, describe_machine(compiled=config.training.compiled)):
-            note(f"warning: {printable(difference)}; the last bits may differ from an uninterrupted run's")
+            note(f"warning: {printable(difference)}; the last bits may differ from those of an uninterrupted run")
         if not quiet:
             note(f"continuing in epoch {checkpoint.state.epoch + 1}")
         run.configure(config)
-        _follow(run, config, checkpoint.state, training, validation, quiet)
+        _run_training(run, config, checkpoint.state, training, validation, quiet)
 
 
-def _follow(
+def _run_training(
     run: "RunDirectory",
     config: "Config",
     state: "TrainingState",
@@ -148,11 +158,14 @@ def _follow(
     validation: "Examples",
     quiet: bool,
 ) -> None:
-    """Train to the end or to a signal, showing how it goes."""
+    """Train until the end or a signal, and show the progress and the results.
+
+    Raises Interrupted after a signal, when the state is saved.
+    """
     from mnist_nn import train as training_loop
     from mnist_nn.errors import RunError
 
-    from .interruption import Interrupted, signals_caught
+    from .interruption import Interrupted, catch_signals
     from .progress import TrainingDisplay
     from .run_summary import print_run_summary
 
@@ -160,7 +173,7 @@ def _follow(
         print_run_summary(run, config, state, training, validation)
     interrupted = False
     try:
-        with signals_caught() as caught, TrainingDisplay(config, quiet=quiet) as display:
+        with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
             for report in run.record(config, state, training_loop(config, state, training, validation)):
                 display.show(report)
                 if caught.signal and not state.is_finished(config.training):
@@ -168,23 +181,23 @@ def _follow(
                     interrupted = True
                     break
     except OSError as error:
-        if error.filename is None:  # not a file of the run
+        if error.filename is None:  # the error is not about a file of the run
             raise
         raise RunError(
-            f"{error.filename}: {error.strerror}; nothing that was saved before is lost: when that is mended, "
-            f"go on with `nn train --resume {pasteable(run.path)}`"
+            f"{error.filename}: {error.strerror}; everything saved before is intact; "
+            f"solve the problem, then continue with `nn train --resume {shell_quoted(run.path)}`"
         ) from None
     if interrupted:
         note(
-            f"Interrupted in epoch {state.epoch + 1}; the state is saved. Go on with:\n"
-            f"  nn train --resume {pasteable(run.path)}"
+            f"Interrupted in epoch {state.epoch + 1}. The state is saved. Continue with:\n"
+            f"  nn train --resume {shell_quoted(run.path)}"
         )
         raise Interrupted(caught.signal)
     _print_results(run, state)
 
 
 def describe_data(config: "Config", training: "Examples", validation: "Examples") -> dict[str, Any]:
-    """The source, how many examples, and a digest that tells whether they are the same ones."""
+    """Return the source, the numbers of examples, and a SHA-256 digest that identifies the examples."""
     import hashlib
 
     digest = hashlib.sha256()
@@ -210,5 +223,5 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
         click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
     click.echo(f"run          {printable(str(run.path))}")
     click.echo(f"fingerprint  {fingerprint(state.network)}")
-    click.echo(f"next         nn evaluate {pasteable(run.path)}")
-    click.echo(f"             nn inspect-gradients {pasteable(run.path)}")
+    click.echo(f"next         nn evaluate {shell_quoted(run.path)}")
+    click.echo(f"             nn inspect-gradients {shell_quoted(run.path)}")

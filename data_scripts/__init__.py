@@ -1,1 +1,1 @@
-"""Where digits come from, as plain NumPy arrays: IDX files, the MNIST download, digits drawn by the program."""
+"""Sources of digits, as plain NumPy arrays: IDX files, the MNIST download, and digits drawn by the program."""

@@ -1,9 +1,9 @@
-"""What `data_scripts` raises. Each message is one line: the value, the place, the reason, the way out."""
+"""The exceptions of `data_scripts`. Each message is one line: the place, the value, the reason, and what to do."""
 
 
 class DataError(Exception):
-    """Digits that cannot be read, fetched or trusted."""
+    """Digits cannot be read, downloaded or trusted."""
 
 
 class DownloadError(DataError):
-    """No mirror gave the right bytes in time."""
+    """No mirror sent the right bytes in time."""

@@ -1,7 +1,7 @@
-"""Fetch a file of known size and SHA-256 over HTTPS, from mirrors that may fail, stall or lie.
+"""Download a file of known size and SHA-256 over HTTPS, from mirrors that may fail, stall or send wrong data.
 
-The transport is `requests`; here is what to believe of it. Bytes are kept in memory (files are small) until
-size and digest are right, so a failure leaves nothing behind.
+`requests` does the transport. This module limits how long a mirror may take, and checks what it sends. The bytes stay
+in memory (the files are small) until size and digest are verified, so a failure leaves nothing behind.
 """
 
 import hashlib
@@ -16,25 +16,25 @@ from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
 from .errors import DownloadError
 
-CHUNK = 4 * 1024  # well below Limits.window_bytes: a chunk is seen when it is complete
+CHUNK = 4 * 1024  # bytes; well below Limits.window_bytes, because only complete chunks are counted
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait, in seconds, before giving up on a mirror or on everything."""
+    """The times in seconds after which a mirror or the whole download is given up, and the number of retries."""
 
-    connect: float = 5.0
-    read: float = 10.0  # without a single byte
-    window: float = 10.0  # in which at least `window_bytes` must arrive
+    connect: float = 5.0  # to connect
+    read: float = 10.0  # longest pause between two bytes
+    window: float = 10.0  # period in which at least `window_bytes` must arrive
     window_bytes: int = 32 * 1024
-    deadline: float = 600.0  # for one file, all mirrors and retries together
-    rounds: int = 3  # through all mirrors
-    backoff: float = 0.5  # before the second round; doubled before each later one
+    deadline: float = 600.0  # for one file, with all mirrors and retries
+    rounds: int = 3  # how often every mirror is tried
+    backoff: float = 0.5  # pause before the second round; doubled before each later round
 
 
 @dataclass
 class _Attempt:
-    """What a worker thread and the one that waits for it share."""
+    """The data shared by a download thread and the thread that waits for it."""
 
     received: int = 0
     content: bytes | None = None
@@ -44,11 +44,11 @@ class _Attempt:
 
 
 class _Unreachable(DownloadError):
-    """No connection at all: trying again at once is pointless."""
+    """No connection was possible. Trying again at once is pointless."""
 
 
 def https_session() -> requests.Session:
-    """A session that speaks HTTPS and nothing else, on every redirect too."""
+    """A session that allows only HTTPS, also after redirects."""
     session = requests.Session()
     session.adapters.pop("http://")
     session.max_redirects = 5
@@ -64,10 +64,10 @@ def fetch(
     limits: Limits = Limits(),
     session: requests.Session | None = None,
 ) -> bytes:
-    """The file's content, from the first mirror that gives the right bytes.
+    """Download a file from the first mirror that sends the right bytes, and return its content.
 
-    `on_bytes` is told how many bytes of the attempt under way have arrived. Raises DownloadError, which says
-    what each mirror answered.
+    `on_bytes` is called with the number of bytes received so far from the current mirror. Raises DownloadError, which
+    says how each mirror failed.
     """
     session = session or https_session()
     end = time.monotonic() + limits.deadline
@@ -79,7 +79,7 @@ def fetch(
             if time.monotonic() >= end:
                 break
             try:
-                return _from_one(session, url, size, sha256, on_bytes, limits, end)
+                return _fetch_from(session, url, size, sha256, on_bytes, limits, end)
             except DownloadError as error:
                 failures[url] = error
         if all(isinstance(error, _Unreachable) for error in failures.values()):
@@ -87,7 +87,7 @@ def fetch(
     raise DownloadError("; ".join(str(error) for error in failures.values()))
 
 
-def _from_one(
+def _fetch_from(
     session: requests.Session,
     url: str,
     size: int,
@@ -96,7 +96,7 @@ def _from_one(
     limits: Limits,
     end: float,
 ) -> bytes:
-    """One attempt, in a thread of its own: whatever a server does, the caller waits no longer than it wants."""
+    """Download from one mirror. A separate thread receives, so that no server can delay the caller beyond `limits`."""
     attempt = _Attempt()
     threading.Thread(target=_receive, args=(session, url, size, limits, attempt), daemon=True).start()
     window_start, window_received = time.monotonic(), 0
@@ -124,7 +124,7 @@ def _from_one(
 
 
 def _receive(session: requests.Session, url: str, size: int, limits: Limits, attempt: _Attempt) -> None:
-    """Stream the raw body, undecoded, and stop one chunk after its size is exceeded."""
+    """Receive the raw body without decoding it. Stops at the first chunk that exceeds the expected size."""
     try:
         headers = {"Accept-Encoding": "identity", "User-Agent": "nn"}
         timeout = (limits.connect, limits.read)
@@ -138,14 +138,14 @@ def _receive(session: requests.Session, url: str, size: int, limits: Limits, att
                 if attempt.abandoned or len(content) > size:
                     break
             attempt.content = bytes(content)
-    except Exception as error:  # whatever it is, the waiting thread reports it
+    except Exception as error:  # the waiting thread reports it
         attempt.error = error
     finally:
         attempt.done.set()
 
 
 def _drop_redirect_body(response: requests.Response, **_: object) -> None:
-    """`requests` would read the body of a redirect to its end, and it may have none."""
+    """Close a redirect. Otherwise `requests` would read its whole body, which may be endless."""
     if response.is_redirect:
         response.close()
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, or grow by whole lines; and no pipes."""
+"""Write files whole or not at all, append to files durably, and refuse anything that is not a regular file."""
 
 import contextlib
 import errno
@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.tmp")  # as `write_atomically` names them
+TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.tmp")  # the temporary files of `write_atomically`
 
 
 def require_regular(path: Path) -> None:
-    """Raise OSError for what is there and is no file: to open a pipe would be to wait for its other end."""
+    """Raise OSError if the path exists but is not a regular file. Opening a pipe would wait for its other end."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
@@ -21,11 +21,11 @@ def require_regular(path: Path) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` under a unique temporary name beside `path`, then rename it into place.
 
-    Both the file and its directory are synced, so that after a crash the old content is there or the new one,
-    never a part of it. Raises OSError, which names `path`; the temporary file is removed then.
+    Both the file and its directory are synced. So after a crash the file has either its old content or its new content,
+    never a part. Raises OSError, which names `path`, after removing the temporary file.
     """
-    temporary = path.with_name(f".{path.name[:32]}-{os.getpid()}-{secrets.token_hex(4)}.tmp")  # a long name stays legal
-    with _about(path):
+    temporary = path.with_name(f".{path.name[:32]}-{os.getpid()}-{secrets.token_hex(4)}.tmp")  # cut: names have a limit
+    with _errors_naming(path):
         try:
             with temporary.open("xb") as file:
                 file.write(content)
@@ -45,7 +45,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
-    """Remove what `write_atomically` left there when its process was killed, if that is so many seconds ago."""
+    """Remove temporary files that killed processes left, if they are at least `older_than` seconds old."""
     for temporary in directory.iterdir():
         with contextlib.suppress(OSError):
             if TEMPORARY.fullmatch(temporary.name) and temporary.stat().st_mtime <= time.time() - older_than:
@@ -53,19 +53,19 @@ def remove_leftovers(directory: Path, *, older_than: float = 0) -> None:
 
 
 def append_durably(path: Path, content: bytes) -> None:
-    """Add `content` to the end of a file, synced. A crash or an error may leave a part of it there.
+    """Append `content` to a file, and sync it. After a crash or an error a part of `content` may be in the file.
 
     Raises OSError, which names `path`.
     """
-    with _about(path), path.open("ab") as file:
+    with _errors_naming(path), path.open("ab") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """An OSError names the file that was meant, not a temporary one, or a directory, or none."""
+def _errors_naming(path: Path) -> Iterator[None]:
+    """Make every OSError name `path`, and not a temporary file, a directory or nothing."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,9 @@
-"""The written forms of each digit, as pen strokes.
+"""The handwritten forms of each digit, as pen strokes.
 
-A stroke is a list of points (x, y) in a unit box, y downwards, that the pen passes through on a smooth curve
-(Catmull-Rom); a point given twice in a row is a sharp corner. A form is a list of strokes. `FORMS` gives each form
-of a digit a weight, how often it is written beside the others. Most stand upright; slant comes with the writing.
+A stroke is a list of points (x, y) in a unit box, with y downwards. The pen draws a smooth curve (Catmull-Rom) through
+the points. A point given twice in a row makes a sharp corner. A form is a list of strokes. `FORMS` gives each form of a
+digit a weight, which is its frequency relative to the digit's other forms. Most forms are upright: `synthetic` adds the
+slant.
 """
 
 import math
@@ -13,13 +14,13 @@ Form = list[Stroke]
 
 
 def _arc(cx: float, cy: float, rx: float, ry: float, start: float, end: float, points: int = 9) -> Stroke:
-    """Points on an ellipse, angles in degrees, 0 to the right and 90 downwards."""
+    """Points on an ellipse. Angles are in degrees: 0 is to the right, 90 is downwards."""
     angles = [math.radians(start + (end - start) * i / (points - 1)) for i in range(points)]
     return [(cx + rx * math.cos(angle), cy + ry * math.sin(angle)) for angle in angles]
 
 
 def _corners(*points: Point) -> Stroke:
-    """Straight lines through the points."""
+    """A stroke of straight lines through the points."""
     return [point for point in points for _ in range(2)]
 
 
@@ -27,7 +28,7 @@ FORMS: dict[int, list[tuple[float, Form]]] = {
     0: [
         (3, [_arc(0.5, 0.5, 0.35, 0.5, -90, 270, 13)]),  # closed
         (2, [_arc(0.5, 0.5, 0.44, 0.5, -90, 270, 13)]),  # round
-        (1, [_arc(0.5, 0.5, 0.55, 0.42, -90, 270, 13)]),  # lying
+        (1, [_arc(0.5, 0.5, 0.55, 0.42, -90, 270, 13)]),  # wide
         (1, [_arc(0.5, 0.5, 0.34, 0.5, -60, -390, 13)]),  # not quite closed
         (2, [[*_arc(0.5, 0.5, 0.36, 0.5, -70, -420, 13), (0.52, 0.1), (0.42, 0.22)]]),  # ending inside
         (2, [[*_arc(0.5, 0.5, 0.38, 0.5, -120, -450, 13), (0.62, 0.04), (0.8, 0.02)]]),  # with a tail at the top
@@ -36,7 +37,7 @@ FORMS: dict[int, list[tuple[float, Form]]] = {
              (0.48, 0.0)]
         ]),
         (2, [_arc(0.5, 0.5, 0.26, 0.5, -60, -410, 13)]),  # narrow
-        (1, [[*_arc(0.5, 0.5, 0.34, 0.5, -60, -420, 13), (0.5, 0.3), (0.42, 0.6)]]),  # crossed by its tail
+        (1, [[*_arc(0.5, 0.5, 0.34, 0.5, -60, -420, 13), (0.5, 0.3), (0.42, 0.6)]]),  # crossed by a tail
     ],
     1: [
         (8, [[(0.5, 0.0), (0.5, 0.5), (0.5, 1.0)]]),  # a bare line
@@ -114,7 +115,7 @@ FORMS: dict[int, list[tuple[float, Form]]] = {
             [(0.2, 0.1), (0.48, 0.0), (0.7, 0.14), (0.62, 0.38), (0.5, 0.48), (0.66, 0.6), (0.7, 0.82), (0.46, 1.0),
              (0.14, 0.93)]
         ]),
-        (1, [  # begun with a hook, the head flat
+        (1, [  # starts with a hook, flat head
             [(0.08, 0.24), (0.28, 0.04), (0.66, 0.0), (0.74, 0.16), (0.56, 0.38), (0.36, 0.46), (0.36, 0.46),
              (0.64, 0.52), (0.68, 0.76), (0.42, 0.97), (0.1, 0.96)]
         ]),
@@ -255,11 +256,11 @@ FORMS: dict[int, list[tuple[float, Form]]] = {
             _corners((0.14, 0.04), (0.84, 0.04), (0.42, 1.0)),
             _corners((0.26, 0.5), (0.86, 0.48)),
         ]),
-        (2, [_corners((0.14, 0.26), (0.16, 0.04), (0.82, 0.04), (0.48, 1.0))]),  # seriffed
+        (2, [_corners((0.14, 0.26), (0.16, 0.04), (0.82, 0.04), (0.48, 1.0))]),  # with a serif
         (2, [[(0.1, 0.24), (0.24, 0.06), (0.5, 0.12), (0.8, 0.04), (0.8, 0.04), (0.66, 0.4), (0.56, 1.0)]]),  # wavy top
         (3, [[(0.15, 0.14), (0.44, 0.02), (0.72, 0.06), (0.74, 0.28), (0.54, 0.64), (0.42, 1.0)]]),  # rounded
         (2, [[(0.14, 0.24), (0.74, 0.0), (0.74, 0.0), (0.6, 0.5), (0.48, 1.0)]]),  # rising top
-        (1, [[(0.02, 0.06), (0.4, 0.1), (0.86, 0.02), (0.86, 0.02), (0.5, 0.4), (0.12, 1.0)]]),  # far slanting
+        (1, [[(0.02, 0.06), (0.4, 0.1), (0.86, 0.02), (0.86, 0.02), (0.5, 0.4), (0.12, 1.0)]]),  # strongly slanted
         (2, [[(0.1, 0.06), (0.42, 0.02), (0.74, 0.06), (0.74, 0.06), (0.76, 0.5), (0.7, 1.0)]]),  # upright stem
         (2, [  # long serif
             [(0.1, 0.4), (0.16, 0.08), (0.16, 0.08), (0.46, 0.06), (0.82, 0.0), (0.82, 0.0), (0.74, 0.5), (0.66, 1.0)]
@@ -291,7 +292,7 @@ FORMS: dict[int, list[tuple[float, Form]]] = {
             [(0.54, 0.0), (0.28, 0.12), (0.4, 0.4), (0.68, 0.78), (0.54, 1.0), (0.28, 0.88), (0.44, 0.52), (0.74, 0.14),
              (0.5, 0.0)]
         ]),
-        (1, [  # begun and ended at the foot
+        (1, [  # starts and ends at the foot
             [(0.3, 0.98), (0.5, 0.54), (0.74, 0.22), (0.52, 0.0), (0.26, 0.16), (0.46, 0.48), (0.72, 0.8), (0.56, 1.0),
              (0.3, 0.9)]
         ]),

@@ -1,9 +1,9 @@
-"""The IDX format of MNIST, read strictly and written: images (N, height, width) and labels (N,), as uint8.
+"""Read and write IDX files, the format of MNIST: images (N, height, width) and labels (N,), as uint8.
 
-An IDX file is 0, 0, a type code, the number of dimensions, each dimension as a big-endian 32-bit integer, and
-then exactly the data. It may be gzip-compressed (.gz).
+An IDX file consists of two zero bytes, a type code, the number of dimensions, each dimension as a big-endian 32-bit
+integer, and then exactly the data. It may be gzip-compressed (.gz). Files with any error are refused.
 
-    python -m data_scripts.idx FILE...      says what is in each file
+    python -m data_scripts.idx FILE...      prints the type and shape of each file
 """
 
 import gzip
@@ -22,7 +22,7 @@ from .errors import DataError
 from .files import require_regular, write_atomically
 
 UBYTE = 0x08  # the type code for unsigned bytes
-MAX_BYTES = 1 << 30  # the most that one file may hold, decompressed: twice the largest EMNIST set
+MAX_BYTES = 1 << 30  # largest decompressed size that is read: twice the largest EMNIST set
 CHUNK = 1 << 20
 
 Split = Literal["train", "test"]
@@ -30,10 +30,10 @@ Pixels = NDArray[np.uint8]
 
 
 def read_idx(path: Path, dimensions: int) -> Pixels:
-    """The array in an IDX file of unsigned bytes with so many dimensions.
+    """Read an IDX file of unsigned bytes with this number of dimensions.
 
-    Raises DataError where the file is missing or unreadable, no IDX file, of another type or shape, shorter or
-    longer than its header says, or declares more than MAX_BYTES. Memory is taken only as data arrive.
+    Raises DataError where the file is missing, unreadable or not an IDX file, has another type or number of dimensions,
+    is shorter or longer than its header says, or declares more than MAX_BYTES. Memory is allocated only as data arrive.
     """
     try:
         require_regular(path)
@@ -64,7 +64,7 @@ def _read(file: BinaryIO, path: Path, dimensions: int) -> Pixels:
         raise DataError(f"{path}: is truncated in its header; fetch it again")
     shape = struct.unpack(f">{dimensions}I", header[4:])
     expected = math.prod(shape)
-    if math.prod(max(n, 1) for n in shape) > MAX_BYTES:  # NumPy has no larger shapes either, though they be empty
+    if math.prod(max(n, 1) for n in shape) > MAX_BYTES:  # NumPy refuses larger shapes, even of empty arrays
         raise DataError(f"{path}: declares data of the shape {shape}; at most {MAX_BYTES:,} bytes are read")
     data = bytearray()
     while len(data) <= expected and (chunk := file.read(min(CHUNK, expected + 1 - len(data)))):
@@ -77,9 +77,9 @@ def _read(file: BinaryIO, path: Path, dimensions: int) -> Pixels:
 
 
 def write_idx(path: Path, array: Pixels) -> None:
-    """Write uint8 data of any shape, compressed where the name ends in .gz; the same bytes every time.
+    """Write a uint8 array of any shape. The file is compressed if its name ends in .gz. Equal arrays give equal bytes.
 
-    Raises ValueError for another type, OSError where the file cannot be written.
+    Raises ValueError for another dtype, OSError where the file cannot be written.
     """
     if array.dtype != np.uint8:
         raise ValueError(f"IDX files are written from uint8 arrays, not {array.dtype}")
@@ -90,7 +90,10 @@ def write_idx(path: Path, array: Pixels) -> None:
 
 
 def read_pair(images_path: Path, labels_path: Path) -> tuple[Pixels, Pixels]:
-    """Images (N, height, width) and their labels (N,). Raises DataError as `read_idx`, or if counts differ."""
+    """Read images (N, height, width) and their labels (N,).
+
+    Raises DataError like `read_idx`, where the numbers of images and labels differ, or where there are no images.
+    """
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
     if len(images) != len(labels):
         raise DataError(f"{images_path}: {len(images):,} images, but {labels_path.name} has {len(labels):,} labels")
@@ -100,10 +103,10 @@ def read_pair(images_path: Path, labels_path: Path) -> tuple[Pixels, Pixels]:
 
 
 def read_split(directory: Path, split: Split) -> tuple[Pixels, Pixels]:
-    """The training or test pair of a directory with MNIST's file names, whatever precedes them.
+    """Read the training or test images and labels in a directory.
 
-    Such as train-images-idx3-ubyte.gz or emnist-letters-test-labels-idx1-ubyte. Raises DataError as
-    `read_pair`, or where not exactly one file matches.
+    The files must have MNIST's names, with any prefix. Examples are train-images-idx3-ubyte.gz and
+    emnist-letters-test-labels-idx1-ubyte. Raises DataError like `read_pair`, or where not exactly one file matches.
     """
     return read_pair(_find(directory, split, "images", 3), _find(directory, split, "labels", 1))
 

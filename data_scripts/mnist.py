@@ -1,8 +1,8 @@
-"""MNIST: its four files, fetched once and verified each time they are read.
+"""MNIST's four files: downloaded once, and verified each time they are read.
 
-By Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0).
+MNIST is by Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0).
 
-    python -m data_scripts.mnist DIRECTORY      fetches what is missing there
+    python -m data_scripts.mnist DIRECTORY      downloads the files that are missing or damaged there
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from .fetch import Limits, fetch
 from .files import remove_leftovers, write_atomically
 from .idx import Pixels, Split, read_pair
 
-ABANDONED = 3600.0  # seconds after which nobody is still writing a file of a few megabytes
+ABANDONED = 3600.0  # seconds: a temporary file of this age is no longer being written
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -65,7 +65,7 @@ def is_intact(directory: Path, file: PinnedFile) -> bool:
 
 
 def missing_files(directory: Path) -> list[PinnedFile]:
-    """Those that are absent. (A file that is there but damaged is not missing; see `load_mnist`.)"""
+    """The files of MNIST that do not exist in the directory. (A damaged file is not missing: see `load_mnist`.)"""
     return [file for file in FILES if not (directory / file.name).exists()]
 
 
@@ -78,11 +78,11 @@ def download_mnist(
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     session: requests.Session | None = None,
 ) -> None:
-    """Fetch the files into a directory, which is made; what is there under their names is replaced.
+    """Download files into a directory. The directory is made if needed, and files of the same names are replaced.
 
-    What a download that was killed left half-written there is removed once it is an hour old.
-    `on_bytes` is told each file and how much of it has arrived. Raises DownloadError where no mirror gives a
-    file, DataError where it cannot be written.
+    Files that a killed download left half-written are removed once they are an hour old. `on_bytes` is called with a
+    file and the number of its bytes received so far. Raises DownloadError where no mirror sends a file, DataError where
+    a file cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def download_mnist(
 
 
 def load_mnist(directory: Path, split: Split) -> tuple[Pixels, Pixels]:
-    """Images (N, 28, 28) and labels (N,) of a split, whose files are verified first.
+    """Verify the files of a split, and read its images (N, 28, 28) and labels (N,).
 
     Raises DataError where a file is missing or is not MNIST's.
     """
@@ -129,7 +129,7 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> None:
-    """Fetch what is missing or damaged in the directory named on the command line."""
+    """Download the files that are missing or damaged in the directory named on the command line."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m data_scripts.mnist DIRECTORY")
     directory = Path(sys.argv[1])

@@ -1,7 +1,7 @@
-"""Digits that the program draws by itself, for learning without a download.
+"""Digits drawn by the program, for training without a download.
 
-Each image is a form from `glyphs`, written anew: bent, slanted, stretched, with a pen of another thickness. It is
-scaled into 20×20 pixels and centred by its mass in 28×28, as MNIST's images are.
+Each image shows a form from `glyphs` with a random bend, slant, width and pen thickness. Like MNIST's images, it is
+scaled into 20×20 pixels and centred by its mass in 28×28 pixels.
 
     python -m data_scripts.synthetic DIRECTORY [SEED]      writes 10,000 + 2,000 digits as IDX files
 """
@@ -18,20 +18,21 @@ from .errors import DataError
 from .glyphs import FORMS, Form, Stroke
 from .idx import Pixels, Split, read_split, write_idx
 
-VERSION = 1  # of the drawing: another version, another cache
+VERSION = 1  # of the drawing; each version has its own cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}
 SIDE, BOX = 28, 20  # pixels: the image, and the square that holds the digit
-ROUNDING = 0.5  # pixels: MNIST's images are centred by whole pixels, so up to half a one is left over
+ROUNDING = 0.5  # pixels: MNIST's images are centred by whole pixels, so up to half a pixel is left over
 SPACING = 0.045  # between points along a stroke, in units of the glyph's box: about a pixel
-CHUNK = 16  # images drawn at a time: what is at hand then fits a processor's cache
+CHUNK = 16  # images drawn at a time: few enough for their arrays to stay in the processor's cache
 
 Floats = NDArray[np.floating[Any]]
 
 
 def draw_digits(count: int, seed: int, split: Split = "train") -> tuple[Pixels, Pixels]:
-    """`count` images (count, 28, 28) and labels (count,), the same for the same seed; splits do not overlap.
+    """Draw images (count, 28, 28) and labels (count,). Equal seeds give equal digits. The two splits do not overlap.
 
-    Digits are equally frequent (to within one), and the forms of a digit by their weights on average.
+    All digits are equally frequent (to within one). The forms of a digit are, on average, as frequent as their weights
+    say.
     """
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, list(COUNTS).index(split)])))
     labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
@@ -47,9 +48,9 @@ def draw_digits(count: int, seed: int, split: Split = "train") -> tuple[Pixels, 
 
 
 def load_synthetic(split: Split, cache: Path, seed: int = 0) -> tuple[Pixels, Pixels]:
-    """The digits of a split: 10,000 to train on, 2,000 to test. Drawn once, then read from `cache`.
+    """The digits of a split: 10,000 for training, 2,000 for testing. They are drawn once, then read from `cache`.
 
-    A cache that cannot be written, or is damaged, costs a few seconds of drawing and nothing else.
+    If the cache is damaged or cannot be written, they are drawn again, which takes a few seconds.
     """
     directory = cache / f"digits-{VERSION}-{seed}"
     try:
@@ -68,7 +69,7 @@ def _write(directory: Path, split: Split, images: Pixels, labels: Pixels) -> Non
 
 
 def _draw(form: Form, n: int, random: np.random.Generator) -> Pixels:
-    """n images (n, 28, 28) of one form."""
+    """Draw n images (n, 28, 28) of one form."""
     points = _write_by_hand(form, n, random)
     radius = np.clip(random.lognormal(np.log(1.25), 0.2, n), 0.65, 2.2)
     softness = random.uniform(0.7, 1.3, n)
@@ -81,7 +82,7 @@ def _draw(form: Form, n: int, random: np.random.Generator) -> Pixels:
 
 
 def _write_by_hand(form: Form, n: int, random: np.random.Generator) -> Floats:
-    """The points (n, S, 2) that n writers' pens pass, each with a bend, slant and width of their own."""
+    """The points (n, S, 2) of n handwritten copies of a form, each with its own random bend, slant and width."""
     points = np.concatenate([_waver(_trace(stroke), n, random) for stroke in form], axis=1)
     points = points + _bend(points, random)
     angle = random.normal(0, 0.1, n)
@@ -96,9 +97,9 @@ def _write_by_hand(form: Form, n: int, random: np.random.Generator) -> Floats:
 
 
 def _waver(points: Floats, n: int, random: np.random.Generator) -> Floats:
-    """n copies (n, S, 2) of a stroke's points (S, 2), straying slowly from it along the way.
+    """n copies (n, S, 2) of a stroke's points (S, 2) that deviate slowly from the stroke.
 
-    What strays is white noise, smoothed along the stroke to the same variance everywhere.
+    The deviation is white noise, smoothed along the stroke so that its variance is the same everywhere.
     """
     way = np.arange(len(points)) * SPACING
     smooth = np.exp(-(((way[:, None] - way) / 0.25) ** 2))
@@ -107,7 +108,7 @@ def _waver(points: Floats, n: int, random: np.random.Generator) -> Floats:
 
 
 def _bend(points: Floats, random: np.random.Generator) -> Floats:
-    """A smooth displacement field: a few long waves of random direction and phase, for each image."""
+    """A smooth displacement of the points of each image: a few long waves of random direction and phase."""
     n = len(points)
     displacement = np.zeros_like(points)
     for _ in range(3):
@@ -127,7 +128,7 @@ def _place(points: Floats, radius: Floats) -> Floats:
 
 
 def _ink(points: Floats, radius: Floats, softness: Floats) -> Pixels:
-    """Pixels (n, 28, 28): full within `radius` of a point, fading over `softness` pixels at the edge.
+    """Draw points as pixels (n, 28, 28): full within `radius` of a point, fading over `softness` pixels at the edge.
 
     |pixel − point|² = |pixel|² + |point|² − 2 pixel · point, as one matrix product for all pixels and points.
     """

@@ -1,6 +1,6 @@
 """A multi-layer perceptron and its training, with the mathematics of "Backpropagation calculus" (3Blue1Brown).
 
-The names below are the public API; the command line uses the same ones.
+The names below are the public API. The command line uses the same names.
 """
 
 from .chapter.backprop import backprop

@@ -1,20 +1,20 @@
-"""What `mnist_nn` raises. Each message is one line: the value, the place, the reason, the way out."""
+"""The exceptions of `mnist_nn`. Each message is one line: the place, the value, the reason, and what to do."""
 
 
 class NNError(Exception):
-    """Base of every error this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
 
 class ConfigError(NNError):
-    """A configuration that cannot be used, or that does not fit its data."""
+    """A configuration is invalid, or does not fit its data."""
 
 
 class CheckpointError(NNError):
-    """A file that is not a checkpoint, or not an intact one."""
+    """A file is not a checkpoint, or is a damaged checkpoint."""
 
 
 class RunError(NNError):
-    """A run directory that cannot be made, found or read."""
+    """A run directory cannot be made, found or read."""
 
 
 class DivergenceError(NNError):
@@ -26,4 +26,4 @@ class GradientCheckError(NNError):
 
 
 class InspectionError(NNError):
-    """There is nothing finite to take apart."""
+    """The cost or its gradient is infinite or NaN, so there is nothing to explain."""

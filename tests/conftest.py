@@ -1,4 +1,4 @@
-"""What the tests share: the command, small digits on disk, and the real MNIST where there is one."""
+"""Shared fixtures: the command, small digits on disk, and the real MNIST if it is available."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The one `Error:` line, which must be all that a failed command says in the end."""
+        """The last line, which must be the only `Error:` line of a failed command."""
         lines = self.err.splitlines()
         assert lines, "nothing on stderr"
         assert lines[-1].startswith("Error: "), self.err
@@ -55,7 +55,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def nn(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command as its entry point does, in this process."""
+    """Run the command in this process, through its entry point."""
     (script,) = entry_points(group="console_scripts", name="nn")
     main = script.load()
 
@@ -71,7 +71,7 @@ def nn(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def nn_process() -> Callable[..., "subprocess.Popen[str]"]:
-    """Start the installed command as a process of its own."""
+    """Start the installed command as a separate process."""
     script = Path(sysconfig.get_path("scripts")) / "nn"
 
     def start(*arguments: object, **options: object) -> "subprocess.Popen[str]":
@@ -88,7 +88,7 @@ def nn_process() -> Callable[..., "subprocess.Popen[str]"]:
 
 @pytest.fixture(autouse=True)
 def _own_working_and_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs and caches of a test stay its own."""
+    """Give every test its own directories for runs and caches."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -96,7 +96,7 @@ def _own_working_and_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with four IDX files: 300 drawn digits to train on, 100 to test."""
+    """A directory with four IDX files: 300 drawn digits for training, 100 for testing."""
     directory = tmp_path_factory.mktemp("digits")
     for split, prefix, count in (("train", "train", 300), ("test", "t10k", 100)):
         images, labels = draw_digits(count, 7, split)
@@ -107,7 +107,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small(digits: Path, tmp_path: Path) -> Path:
-    """A configuration that trains in a blink, with momentum and a smaller last batch."""
+    """A configuration that trains very quickly, with momentum and a smaller last batch."""
     file = tmp_path / "small.yaml"
     file.write_text(
         f"""\
@@ -130,7 +130,7 @@ training:
 
 @pytest.fixture(scope="session")
 def real_mnist() -> Path:
-    """The directory of the real MNIST's IDX files."""
+    """The directory with the IDX files of the real MNIST."""
     directory = os.environ.get("NN_TEST_MNIST")
     if not directory:
         pytest.skip("needs the real MNIST: set NN_TEST_MNIST to a directory with its four IDX files")

@@ -1,8 +1,13 @@
-"""Children to be killed, starved and denied: forked from a process that has imported everything, they wait for the word to go.
+"""Child processes for the crash tests, which kill them, limit them or deny them access.
 
-Both sides are here: `Children` for the tests, and the process itself, `serve`. It reads lines from stdin. The first orders
-some children, as JSON; their process ids come back. The next, an empty one, lets them go, all at the same moment; their
-exit codes come back, negative after a signal. A child's words are in the files `out` and `err` of its directory.
+A server process imports everything, forks the children and lets them wait for the signal to start. This file has both
+sides: `Children` for the tests, and `serve` for the server process. The server reads lines from stdin:
+
+- The first line orders children, as JSON. The server answers with their process ids.
+- The next line is empty and starts all of them at the same moment. The server answers with their exit codes. After a
+  signal, the exit code is negative.
+
+A child writes its output to the files `out` and `err` in its directory.
 """
 
 import contextlib
@@ -24,7 +29,7 @@ from typing import Any
 from tqdm import tqdm
 
 import data_scripts.mnist
-import data_scripts.synthetic  # noqa: F401 (these two, so that no child has to)
+import data_scripts.synthetic  # noqa: F401 (both are imported here, so that no child has to)
 from mnist_nn import load_checkpoint, save_checkpoint
 from mnist_nn.runs.epoch_table import EpochTable
 from mnist_nn.runs.run_directory import RunDirectory
@@ -36,7 +41,7 @@ MAIN = SCRIPT.load()
 
 
 class Children:
-    """The tests' side: order children, let them go, hear how they ended."""
+    """The tests' side: order children, start them, and get their exit codes."""
 
     def __init__(self) -> None:
         self.server = subprocess.Popen(
@@ -46,48 +51,51 @@ class Children:
             text=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # threads do not survive a fork
         )
-        assert self._hear() == "ready"
+        assert self._receive() == "ready"
 
     def order(self, *orders: Order) -> list[int]:
-        """Fork children that wait. Returns their process ids."""
+        """Fork children that wait for the start. Returns their process ids."""
         pids: list[int] = self._ask(json.dumps([{"cwd": str(Path.cwd()), **order} for order in orders]))
         return pids
 
     def go(self) -> None:
-        """Let all that were ordered go at once."""
-        self._say("")
+        """Start all ordered children at once."""
+        self._send("")
 
-    def codes(self) -> list[int]:
-        """Wait until they have ended; their exit codes, or minus the signals that ended them."""
-        codes: list[int] = self._hear()
+    def exit_codes(self) -> list[int]:
+        """Wait until the children have ended. Returns their exit codes, or minus the signal for a killed one."""
+        codes: list[int] = self._receive()
         return codes
 
     def run(self, *arguments: object, **limits: object) -> int:
-        """One `nn` command, from its beginning to its end. Returns its exit code."""
+        """Run one `nn` command to its end. Returns its exit code."""
         self.order(nn_order(*arguments, **limits))
         self.go()
-        (code,) = self.codes()
+        (code,) = self.exit_codes()
         return code
 
     def close(self) -> None:
         self.server.communicate()
 
     def _ask(self, line: str) -> Any:
-        self._say(line)
-        return self._hear()
+        self._send(line)
+        return self._receive()
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self.server.stdin
         self.server.stdin.write(line + "\n")
         self.server.stdin.flush()
 
-    def _hear(self) -> Any:
+    def _receive(self) -> Any:
         assert self.server.stdout
         return json.loads(self.server.stdout.readline())
 
 
 def nn_order(*arguments: object, **limits: object) -> Order:
-    """An `nn` command; with `file_limit` no file may grow beyond so many bytes, with `user` it runs under that id."""
+    """The order for an `nn` command.
+
+    `file_limit` is the largest size of a file in bytes. `user` is the user id that the command runs under.
+    """
     return {"act": "nn", "arguments": [str(argument) for argument in arguments], **limits}
 
 
@@ -112,8 +120,8 @@ def describe(path: str, description: dict[str, Any]) -> Act:
 ACTS: dict[str, Callable[..., Act]] = {"nn": nn, "save": save, "append": append, "describe": describe}
 
 
-def obey(order: Order, ready: int, gate: int) -> int:
-    """Say when ready, and carry out an order once the gate is open. Returns the exit code."""
+def carry_out(order: Order, ready: int, gate: int) -> int:
+    """Report ready, wait until the gate opens, and carry out the order. Returns the exit code."""
     os.chdir(order["cwd"])
     for name, descriptor in (("out", 1), ("err", 2)):
         os.dup2(os.open(order.get(name, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), descriptor)
@@ -122,28 +130,28 @@ def obey(order: Order, ready: int, gate: int) -> int:
         os.setuid(order["user"])
     if order.get("file_limit") is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], resource.RLIM_INFINITY))
-    signal.alarm(60)  # nothing here takes a second
+    signal.alarm(60)  # normally, nothing here takes even a second
     try:
         os.write(ready, b".")
         os.read(gate, 1)
         act()
     except SystemExit as end:
         return int(end.code or 0)
-    except KeyboardInterrupt:  # before the command had begun
+    except KeyboardInterrupt:  # raised before the command began
         return 128 + signal.SIGINT
-    except OSError as error:  # told by another call than `write`, which may be made to fail
+    except OSError as error:  # reported with pwrite, because the test may make `write` fail
         os.pwrite(2, json.dumps([error.errno, error.filename]).encode(), 0)
         return 1
     return 0
 
 
 def serve() -> None:
-    """The process from which the children are forked."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would not have
-    tqdm.set_lock(threading.RLock())  # tqdm's own is shared with the children: one killed in holding it would stop all
+    """The server process, which forks the children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell would ignore SIGINT
+    tqdm.set_lock(threading.RLock())  # children share tqdm's own lock: one killed while holding it would block all
     quiet = contextlib.redirect_stdout(io.StringIO())
     with tempfile.TemporaryDirectory() as directory, quiet, contextlib.suppress(SystemExit):
-        nn("train", "chain", "--quiet", "--run-dir", f"{directory}/run")()  # imports what it imports late
+        nn("train", "chain", "--quiet", "--run-dir", f"{directory}/run")()  # so that late imports are done too
     print('"ready"', flush=True)
     while line := sys.stdin.readline():
         gate, opener = os.pipe()
@@ -154,7 +162,7 @@ def serve() -> None:
                 code = 99
                 try:
                     os.close(opener)
-                    code = obey(order, ready, gate)
+                    code = carry_out(order, ready, gate)
                 except BaseException:
                     traceback.print_exc()
                 finally:
@@ -163,7 +171,7 @@ def serve() -> None:
         os.close(gate)
         os.close(ready)
         waiting = len(pids)
-        while waiting and (said := os.read(listener, waiting)):  # all stand at the gate, or have failed before it
+        while waiting and (said := os.read(listener, waiting)):  # until every child waits at the gate or has failed
             waiting -= len(said)
         os.close(listener)
         print(json.dumps(pids), flush=True)

@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 whose answers are scripts, raw bytes and pauses, so that it can misbehave at will."""
+"""An HTTP server on 127.0.0.1 that can misbehave: a script of raw bytes and pauses makes up each answer."""
 
 import socket
 import socketserver
@@ -14,30 +14,30 @@ Script = Callable[[], Iterable[Step]]
 
 
 class LyingServer(socketserver.ThreadingTCPServer):
-    """Answers each path by the script of the longest prefix that it begins with."""
+    """Answers each path with the script of its longest matching prefix."""
 
     request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.requests: list[str] = []  # each one's head, as it came
+        self.requests: list[str] = []  # the head of each request, as received
         self.connections: set[socket.socket] = set()
         self.closing = threading.Event()
         self._scripts: dict[str, list[Script]] = {}
 
     def answer(self, prefix: str, *scripts: Script) -> str:
-        """Answer the requests for a prefix with one script after the other, the last one for ever; its URL."""
+        """Answer requests for a prefix with the scripts in turn, and then always with the last. Returns the URL."""
         self._scripts[prefix] = list(scripts)
         return self.url + prefix
 
     def script(self, path: str) -> Script:
-        """The script for a request, taken off its list unless it is the last."""
+        """The script for a request. It is removed from the list unless it is the last."""
         scripts = self._scripts[max((p for p in self._scripts if path.startswith(p)), key=len)]
         return scripts.pop(0) if len(scripts) > 1 else scripts[0]
 
     def paths(self) -> list[str]:
-        """The paths asked for so far."""
+        """The paths requested so far."""
         return [request.split()[1] for request in self.requests]
 
 
@@ -50,7 +50,7 @@ class _Handler(socketserver.BaseRequestHandler):
         try:
             if not self.server.closing.is_set():
                 self._answer()
-        except OSError:  # the client has left, or the server closes
+        except OSError:  # the client has disconnected, or the server is closing
             pass
         finally:
             self.server.connections.discard(self.request)
@@ -79,7 +79,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 @contextmanager
 def lying_server() -> Iterator[LyingServer]:
-    """A server that listens; at the end its connections are cut and its threads gone."""
+    """A running server. At the end its connections are closed and its threads have stopped."""
     with LyingServer() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -95,11 +95,11 @@ def lying_server() -> Iterator[LyingServer]:
 
 
 def head(status: int, *headers: str) -> bytes:
-    """A status line and headers, and the empty line that ends them."""
+    """A status line, headers, and the empty line that ends them."""
     return "\r\n".join([f"HTTP/1.1 {status} words", *headers, "Connection: close", "", ""]).encode()
 
 
 def body(content: bytes, *headers: str, status: int = 200, length: int | None = None) -> Script:
-    """An answer with this body, and the Content-Length of it or a false one."""
+    """An answer with this body. `length` replaces the true Content-Length."""
     declared = len(content) if length is None else length
     return lambda: [head(status, f"Content-Length: {declared}", *headers), content]

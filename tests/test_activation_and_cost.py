@@ -1,4 +1,4 @@
-"""Each derivative is that of the function above it."""
+"""Activations and costs: their values, and their derivatives compared with slopes."""
 
 import numpy as np
 import pytest
@@ -33,29 +33,30 @@ def test_dC_da_is_the_slope_of_C(name: str) -> None:
     np.testing.assert_allclose(cost.dC_da(a, y, np.empty_like(a)), slope, rtol=1e-8)
 
 
-def test_relu_and_its_derivative_hold_for_every_float() -> None:
+def test_relu_and_its_derivative_handle_zero_infinity_and_nan() -> None:
     relu = ACTIVATIONS["relu"]
     z = np.array([-np.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, np.inf])
     a = relu.sigma(z, np.empty(7))
     np.testing.assert_array_equal(a, [0, 0, 0, 0, 5e-324, 1, np.inf])
     np.testing.assert_array_equal(relu.sigma_prime(a, np.empty(7)), [0, 0, 0, 0, 1, 1, 1])
-    assert np.isnan(relu.sigma(np.array([np.nan]), np.empty(1)))  # so that a divergence shows
+    assert np.isnan(relu.sigma(np.array([np.nan]), np.empty(1)))  # so that divergence becomes visible
 
 
-def test_the_chapters_values_of_sigma() -> None:
+def test_sigmoid_gives_known_values() -> None:
     a = ACTIVATIONS["sigmoid"].sigma(np.array([0.0, np.log(3.0)]), np.empty(2))
     np.testing.assert_allclose(a, [0.5, 0.75], rtol=1e-15)
     np.testing.assert_allclose(ACTIVATIONS["sigmoid"].sigma_prime(a, np.empty(2)), [0.25, 0.1875], rtol=1e-15)
 
 
-def test_squared_error_has_no_half() -> None:
+def test_squared_error_has_no_factor_one_half() -> None:
     a, y = np.array([[0.5], [0.25]]), np.array([[1.0], [0.0]])
     z = np.log(a / (1 - a))
     assert COSTS["squared_error"].per_example(z, a, y) == pytest.approx([0.5**2 + 0.25**2])
     np.testing.assert_allclose(COSTS["squared_error"].dC_da(a, y, np.empty_like(a)), [[-1.0], [0.5]])
 
 
-def test_a_saturated_sigmoid_is_exactly_0_or_1_and_never_nan() -> None:
+def test_a_saturated_sigmoid_is_exactly_0_or_1() -> None:
+    """It is never NaN, although e⁻ᶻ overflows."""
     z = np.array([-1e4, -200.0, 200.0, 1e4], np.float32)
     with np.errstate(over="ignore"):
         a = ACTIVATIONS["sigmoid"].sigma(z, np.empty_like(z))
@@ -72,7 +73,7 @@ def test_cross_entropy_of_confident_outputs_is_exact(dtype: type) -> None:
     np.testing.assert_allclose(cost(-z, 1 - a, np.ones_like(z)), expected, rtol=2e-7)
 
 
-def test_the_dC_dz_of_cross_entropy_is_not_lost_in_a_saturated_wrong_output() -> None:
+def test_cross_entropy_keeps_its_gradient_at_a_saturated_wrong_output() -> None:
     cost = COSTS["cross_entropy"]
     a, y = np.array([[1.0], [0.0]], np.float32), np.array([[0.0], [1.0]], np.float32)
     assert np.isfinite(cost.dC_da(a, y, np.empty_like(a))).all()
@@ -80,7 +81,8 @@ def test_the_dC_dz_of_cross_entropy_is_not_lost_in_a_saturated_wrong_output() ->
     np.testing.assert_array_equal(cost.dC_dz(a, y, np.empty_like(a)), [[1], [-1]])
 
 
-def test_every_cost_has_one_signature_and_gives_the_textbook_value() -> None:
+def test_every_cost_equals_its_textbook_formula() -> None:
+    """Every cost takes the same arguments: z, a and y."""
     z, y = np.array([[0.2, -1.0], [-0.7, 2.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     a = 1 / (1 + np.exp(-z))
     textbook = {
@@ -93,7 +95,7 @@ def test_every_cost_has_one_signature_and_gives_the_textbook_value() -> None:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_inverse_of_sigma_is_its_inverse(name: str) -> None:
+def test_sigma_undoes_its_inverse(name: str) -> None:
     activation = ACTIVATIONS[name]
     for a in (0.1, 0.5, 0.9):
         z = np.array([activation.inverse(a)])

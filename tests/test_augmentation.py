@@ -1,4 +1,4 @@
-"""Distorted images: by the formulas, within their limits, the same for the same seed and epoch."""
+"""Distorted images follow the formulas, stay within the limits, and depend only on seed and epoch."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def distorted(images: np.ndarray, seed: int = 0, **settings: object) -> np.ndarr
 
 
 def spot(x: int, y: int, copies: int = 200) -> np.ndarray:
-    """Images that are black but for a square of 3 × 3 pixels around (x, y)."""
+    """Black images with a white square of 3 × 3 pixels around (x, y)."""
     images = np.zeros((copies, SIDE, SIDE), np.uint8)
     images[:, y - 1 : y + 2, x - 1 : x + 2] = 255
     return images
@@ -32,12 +32,13 @@ def centres(images: np.ndarray) -> np.ndarray:
     return np.stack([(weights * x).sum((1, 2)), (weights * y).sum((1, 2))], axis=1) / weights.sum((1, 2))[:, None]
 
 
-def test_without_any_kind_of_distortion_an_image_stays_what_it_is(random: np.random.Generator) -> None:
+def test_without_distortion_settings_images_stay_unchanged(random: np.random.Generator) -> None:
     images = random.integers(0, 256, (5, SIDE, SIDE), dtype=np.uint8)
     np.testing.assert_array_equal(distorted(images), images)
 
 
-def test_a_shift_moves_the_image_by_at_most_so_many_pixels_along_each_axis() -> None:
+def test_shift_is_at_most_the_configured_number_of_pixels() -> None:
+    """The shifts along x and y are independent and go in both directions."""
     moved = centres(distorted(spot(13, 9), shift=3.0)) - [13, 9]
     assert np.abs(moved).max() <= 3.01
     assert np.abs(moved).max(axis=0).min() > 2.5
@@ -45,7 +46,8 @@ def test_a_shift_moves_the_image_by_at_most_so_many_pixels_along_each_axis() -> 
     assert abs(np.corrcoef(moved.T)[0, 1]) < 0.3
 
 
-def test_a_rotation_keeps_the_distance_from_the_centre_and_turns_by_at_most_the_angle() -> None:
+def test_rotation_turns_about_the_centre_by_at_most_the_angle() -> None:
+    """The distance from the centre stays the same."""
     centre = (SIDE - 1) / 2
     place = centres(distorted(spot(22, 14), rotation=30.0)) - centre
     np.testing.assert_allclose(np.hypot(*place.T), np.hypot(22 - centre, 14 - centre), atol=0.1)
@@ -55,7 +57,7 @@ def test_a_rotation_keeps_the_distance_from_the_centre_and_turns_by_at_most_the_
     assert turned.min() < -25
 
 
-def test_scaling_changes_width_and_height_each_by_its_own_factor() -> None:
+def test_scaling_changes_width_and_height_independently() -> None:
     centre = (SIDE - 1) / 2
     factors = (centres(distorted(spot(20, 20), scaling=0.2)) - centre) / (20 - centre)
     assert factors.min() >= 0.79
@@ -64,7 +66,7 @@ def test_scaling_changes_width_and_height_each_by_its_own_factor() -> None:
     assert abs(np.corrcoef(factors.T)[0, 1]) < 0.3
 
 
-def test_shear_moves_a_pixel_sideways_in_proportion_to_its_height() -> None:
+def test_shear_moves_pixels_sideways_in_proportion_to_their_height() -> None:
     centre = (SIDE - 1) / 2
     above, below = (centres(distorted(spot(13, y), shear=0.4)) - [13, y] for y in (6, 21))
     np.testing.assert_allclose(above[:, 0], -below[:, 0], atol=0.15)
@@ -72,8 +74,11 @@ def test_shear_moves_a_pixel_sideways_in_proportion_to_its_height() -> None:
     assert 0.3 * (centre - 6) < np.abs(above[:, 0]).max() <= 0.41 * (centre - 6)
 
 
-def test_the_two_products_are_white_noise_smoothed_by_a_gaussian_of_width_sigma(random: np.random.Generator) -> None:
-    """Values of white noise of variance 1, smoothed, have covariances e^(−d²/4σ²) / 4πσ² at a distance d."""
+def test_smoothing_equals_a_gaussian_filter_of_width_sigma(random: np.random.Generator) -> None:
+    """Smoothed white noise of variance 1 has covariance e^(−d²/4σ²) / 4πσ² at distance d.
+
+    Each of the two products, one for each axis, contributes one factor.
+    """
     for sigma in (2.0, 5.0):
         B = smoothing(SIDE, sigma)
         distance = np.arange(SIDE)[:, None] - np.arange(SIDE)
@@ -81,7 +86,11 @@ def test_the_two_products_are_white_noise_smoothed_by_a_gaussian_of_width_sigma(
         np.testing.assert_allclose(B @ B.T, expected, atol=2e-3 * expected.max())
 
 
-def test_elastic_displacements_are_as_large_as_alpha_times_smoothed_uniform_noise_and_alike_near_by() -> None:
+def test_elastic_displacements_have_the_expected_size_and_vary_smoothly() -> None:
+    """The size is α times the size of smoothed uniform noise.
+
+    Neighbouring pixels move alike. Distant pixels move independently, and so do x and y.
+    """
     sigma, alpha = 4.0, 34.0
     near, far, home = (
         centres(distorted(spot(x, 13, 2000), elastic={"sigma": sigma, "alpha": alpha})) - [x, 13] for x in (8, 20, 7)
@@ -98,7 +107,7 @@ def test_brightness_between_pixels_is_interpolated_along_both_axes() -> None:
     image[0, 10, 10] = 200
     found = [distorted(image, seed, shift=0.9)[0] for seed in range(20)]
     for moved in found:
-        assert int(moved.sum()) == pytest.approx(200, abs=4)  # each pixel rounded
+        assert int(moved.sum()) == pytest.approx(200, abs=4)  # because each pixel is rounded
         assert (moved > 0).sum() in (1, 2, 3, 4)
         (x, y), reach = centres(moved[None])[0], moved[9:12, 9:12].astype(float)
         weights_x = np.maximum(0, 1 - np.abs(np.arange(9, 12) - x))
@@ -106,7 +115,7 @@ def test_brightness_between_pixels_is_interpolated_along_both_axes() -> None:
         np.testing.assert_allclose(reach, 200 * np.outer(weights_y, weights_x), atol=3)
 
 
-def test_what_is_moved_beyond_the_edge_is_lost_and_black_comes_in() -> None:
+def test_pixels_shifted_out_are_lost_and_black_comes_in() -> None:
     white = np.full((300, SIDE, SIDE), 255, np.uint8)
     moved = distorted(white, shift=40.0)
     assert (moved.reshape(300, -1).max(axis=1) == 0).any()
@@ -114,14 +123,16 @@ def test_what_is_moved_beyond_the_edge_is_lost_and_black_comes_in() -> None:
     assert (moved[:, 13, 13] == 255).any()
 
 
-def test_every_image_is_distorted_in_its_own_way_however_many_there_are(random: np.random.Generator) -> None:
+def test_every_image_is_distorted_differently(random: np.random.Generator) -> None:
+    """This also holds for more images than one chunk holds."""
     count = CHUNK // SIDE**2 + 5  # more than one chunk
     images = np.repeat(random.integers(0, 256, (1, SIDE, SIDE), dtype=np.uint8), count, axis=0)
     found = distorted(images, rotation=20.0).reshape(count, -1)
     assert len(np.unique(found, axis=0)) == count
 
 
-def test_the_first_images_are_distorted_the_same_way_however_many_follow(random: np.random.Generator) -> None:
+def test_later_images_do_not_change_how_earlier_ones_are_distorted(random: np.random.Generator) -> None:
+    """The result for the first images is the same, however many images follow."""
     images = random.integers(0, 256, (CHUNK // SIDE**2 + 5, SIDE, SIDE), dtype=np.uint8)
     everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "shear": 0.1, "shift": 1.0}
     np.testing.assert_array_equal(distorted(images[:3], **everything), distorted(images, **everything)[:3])
@@ -137,8 +148,8 @@ def test_images_of_other_sizes_are_distorted_too(side: int, random: np.random.Ge
     assert (distorted(images, **everything) != images).any()
 
 
-def test_the_affine_part_scales_then_shears_then_rotates_about_the_centre() -> None:
-    """Every place by the formula, with loops, from the same random numbers."""
+def test_affine_distortion_scales_then_shears_then_rotates() -> None:
+    """Calculates every place by the formula, about the centre, with loops and the same random numbers."""
     settings = {"rotation": 40.0, "scaling": 0.3, "shear": 0.5, "shift": 2.0}
     distortion = Distortion(AugmentationConfig.model_validate(settings), 8)
     distortion._draw_places(np.random.default_rng(5))
@@ -173,7 +184,8 @@ def seen(config: Config, examples: Examples, first: int = 0) -> list[np.ndarray]
     return [next(epochs).inputs.copy() for _ in range(first, config.training.epochs)]
 
 
-def test_every_epoch_sees_other_images_which_depend_on_seed_and_epoch_alone(examples: Examples) -> None:
+def test_each_epochs_distortions_depend_only_on_seed_and_epoch(examples: Examples) -> None:
+    """Different epochs and different seeds give different images."""
     whole = seen(config(rotation=10.0), examples)
     assert len({images.tobytes() for images in whole}) == 4
     np.testing.assert_array_equal(whole, seen(config(rotation=10.0), examples))
@@ -181,7 +193,7 @@ def test_every_epoch_sees_other_images_which_depend_on_seed_and_epoch_alone(exam
     assert not np.array_equal(whole, seen(config(seed=1, rotation=10.0), examples))
 
 
-def test_the_originals_and_the_labels_are_left_alone(examples: Examples) -> None:
+def test_originals_and_labels_stay_unchanged(examples: Examples) -> None:
     before = examples.inputs.copy()
     for fresh, _ in zip(fresh_examples(config(rotation=10.0), examples, 0), range(4), strict=False):
         assert fresh.targets is examples.targets
@@ -193,15 +205,14 @@ def test_without_distortions_every_epoch_sees_the_originals(examples: Examples) 
     assert all(next(epochs) is examples for _ in range(5))
 
 
-def test_inputs_that_are_no_bytes_are_refused(examples: Examples) -> None:
+def test_inputs_other_than_bytes_are_refused(examples: Examples) -> None:
     as_floats = Examples(examples.inputs / 255, examples.targets)
     with pytest.raises(ValueError, match=r"augmentation distorts images of bytes \(uint8\), not of float64"):
         next(fresh_examples(config(rotation=10.0), as_floats, 0))
 
 
-def test_the_next_epoch_is_prepared_elsewhere_while_this_one_trains(
-    examples: Examples, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its images have their own memory. The thread prepares only one epoch in advance."""
     import threading
 
     done = [threading.Event() for _ in range(4)]
@@ -217,12 +228,12 @@ def test_the_next_epoch_is_prepared_elsewhere_while_this_one_trains(
     first = next(epochs)
     before = first.inputs.copy()
     assert done[1].wait(10)
-    np.testing.assert_array_equal(first.inputs, before)  # the next epoch's images are elsewhere
+    np.testing.assert_array_equal(first.inputs, before)  # the next epoch's images have their own memory
     assert not done[2].is_set()
     epochs.close()
 
 
-def test_the_thread_ends_with_the_training(examples: Examples) -> None:
+def test_the_background_thread_ends_with_training(examples: Examples) -> None:
     import threading
 
     before = threading.active_count()

@@ -1,4 +1,4 @@
-"""Backpropagation, held against arithmetic by hand, a loop over examples, and PyTorch."""
+"""Backpropagation compared with a calculation by hand, a loop over examples, and PyTorch."""
 
 import itertools
 import math
@@ -32,7 +32,7 @@ def batch(random: np.random.Generator, m: int = 7) -> tuple[np.ndarray, np.ndarr
 
 
 def gradient_by_loops(network: Network, cost: Cost, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The chapter's sums written out, one example, one neuron, one weight at a time."""
+    """The chapter's sums, one example, one neuron and one weight at a time."""
     sigma = {
         "sigmoid": (lambda z: 1 / (1 + math.exp(-z)), lambda z, a: a * (1 - a)),
         "tanh": (math.tanh, lambda z, a: 1 - math.tanh(z) ** 2),
@@ -107,7 +107,7 @@ def test_the_gradient_equals_pytorchs_autograd(
     assert np.abs(gradient.vector - expected).max() <= 1e-10 * np.abs(expected).max()
 
 
-def test_the_chapters_chain_of_single_neurons_worked_by_hand() -> None:
+def test_the_chapters_chain_matches_a_calculation_by_hand() -> None:
     # a(0) = 1, w = 2, 1, b = 0, 0, identity below a sigmoid: z(2) = 2, and y = 0
     network = Network([1, 1, 1], activation="identity", dtype=np.float64)
     network.w[1][:], network.w[2][:] = 2.0, 1.0
@@ -122,7 +122,7 @@ def test_the_chapters_chain_of_single_neurons_worked_by_hand() -> None:
     assert gradient.dC_db[1][0, 0] == pytest.approx(1 * dC_dz, rel=1e-14)
 
 
-def test_the_gradient_of_a_batch_is_the_average_of_its_examples_gradients(random: np.random.Generator) -> None:
+def test_a_batchs_gradient_is_the_mean_over_its_examples(random: np.random.Generator) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     cost = COSTS["squared_error"]
@@ -133,7 +133,7 @@ def test_the_gradient_of_a_batch_is_the_average_of_its_examples_gradients(random
     np.testing.assert_allclose(of_batch, np.mean(of_each, axis=0), rtol=1e-12, atol=1e-16)
 
 
-def test_the_parameters_are_one_vector_of_which_w_and_b_are_views() -> None:
+def test_w_and_b_are_views_of_one_parameter_vector() -> None:
     network = Network([3, 2, 1])
     network.parameters[:] = np.arange(network.parameters.size)
     np.testing.assert_array_equal(network.w[1], [[0, 1, 2], [3, 4, 5]])
@@ -144,19 +144,17 @@ def test_the_parameters_are_one_vector_of_which_w_and_b_are_views() -> None:
     assert network.parameters[9] == -1
 
 
-def test_the_network_of_the_videos_has_13002_parameters() -> None:
+def test_the_videos_network_has_13002_parameters() -> None:
     assert Network([784, 16, 16, 10]).parameters.size == 13_002
 
 
-def test_parameters_of_another_length_are_refused() -> None:
+def test_parameters_of_the_wrong_length_are_refused() -> None:
     with pytest.raises(ValueError, match="need a vector of 11 parameters"):
         Network([3, 2, 1], parameters=np.zeros(10, np.float32))
 
 
 @pytest.mark.parametrize("cost", COSTS.values(), ids=lambda cost: cost.name)
-def test_the_gradient_of_a_multiple_of_the_cost_is_the_multiple_of_the_gradient(
-    cost: Cost, random: np.random.Generator
-) -> None:
+def test_scaling_the_cost_scales_the_gradient(cost: Cost, random: np.random.Generator) -> None:
     network = Network([4, 3, 2], dtype=np.float64)
     network.parameters[:] = random.normal(size=network.parameters.size)
     x, y = random.random((4, 5)), np.eye(2)[:, [0, 1, 1, 0, 1]]
@@ -167,7 +165,8 @@ def test_the_gradient_of_a_multiple_of_the_cost_is_the_multiple_of_the_gradient(
 
 @pytest.mark.parametrize("n", [1, 7, 13_002])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_parameters_and_gradient_begin_at_a_cache_line(n: int, dtype: type) -> None:
+def test_aligned_vectors_start_at_a_cache_line(n: int, dtype: type) -> None:
+    """Parameters and gradients are created this way, filled with zeros."""
     vector = aligned_zeros(n, dtype)
     assert vector.ctypes.data % 64 == 0
     assert (vector.shape, vector.dtype) == ((n,), dtype)
@@ -177,7 +176,7 @@ def test_parameters_and_gradient_begin_at_a_cache_line(n: int, dtype: type) -> N
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random: np.random.Generator) -> None:
-    m = 5000  # so that the smallest array of a batch, its outputs, takes 200 kB, well above NumPy's own buffers
+    m = 5000  # the smallest array of a batch, its outputs, then takes 200 kB, far more than NumPy's own buffers
     network = Network([784, 30, 10], activation=activation)
     network.parameters[:] = random.normal(0, 0.1, network.parameters.size)
     examples = Examples.from_labels(
@@ -200,4 +199,4 @@ def test_a_training_step_allocates_no_arrays(cost: str, activation: str, random:
     step()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 80_000  # the vector of parameters, too, is longer: 95 kB
+    assert peak < 80_000  # even the parameter vector is larger: 95 kB

@@ -1,4 +1,4 @@
-"""`nn train` on digits that are not right: one line that names the file and the reason, and no run left behind."""
+"""`nn train` on bad digits: one line gives the file and the reason, and no run is left behind."""
 
 import gzip
 import shutil
@@ -76,9 +76,10 @@ def small_images(directory: Path) -> None:
         (small_images, 2, "network.sizes: begins with 784, but the train examples have 400 inputs each"),
     ],
 )
-def test_digits_that_are_not_right_are_refused(
+def test_train_refuses_bad_digits_and_leaves_no_run(
     damage: Callable[[Path], None], code: int, expected: str, nn: Command, small: Path, digits: Path, tmp_path: Path
 ) -> None:
+    """The error is one line that gives the reason."""
     directory = tmp_path / "digits"
     shutil.copytree(digits, directory)
     damage(directory)

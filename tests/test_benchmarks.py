@@ -1,4 +1,4 @@
-"""The trainers that the benchmark compares start and answer."""
+"""The trainers of the benchmark start and answer."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent / "benchmarks"
 
 
 @pytest.mark.parametrize("name", ["nn", pytest.param("compiled", marks=needs_numba), "floor"])
-def test_a_trainer_answers_every_line_with_its_seconds(name: str) -> None:
+def test_each_benchmark_trainer_reports_seconds_for_every_request(name: str) -> None:
     cell = json.dumps({"sizes": [784, 5, 10], "m": 4, "steps": 3})
     done = subprocess.run(
         [sys.executable, str(HERE / "worker.py"), name, cell, "1"],

@@ -1,4 +1,4 @@
-"""A checkpoint comes back to the same bits, or is refused in one line."""
+"""A checkpoint is restored exactly, or refused in one line."""
 
 import json
 import pickle
@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
 from mnist_nn.errors import CheckpointError
-from mnist_nn.training.state import EpochResult
+from mnist_nn.training.state import EpochResult, TrainingState
 
 PARAMETERS = np.random.default_rng(1).normal(size=6 * 4 + 4 + 4 * 3 + 3).astype(np.float32)
 BEST = EpochResult(2, 40, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1.5)
@@ -24,7 +24,7 @@ BEST = EpochResult(2, 40, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1.5)
 def saved(path: Path, **training: object) -> Path:
     config = Config.model_validate({"network": {"sizes": [6, 4, 3]}, "training": training})
     state = initial_state(config)
-    state.network.parameters[:] = PARAMETERS  # not what the seed would give
+    state.network.parameters[:] = PARAMETERS  # different from the seed's parameters
     state.epoch, state.step, state.seconds, state.best = 2, 7, 0.1, BEST
     state.velocity += 0.5
     save_checkpoint(path, config, state)
@@ -32,7 +32,8 @@ def saved(path: Path, **training: object) -> Path:
 
 
 @pytest.mark.parametrize("training", [{}, {"momentum": 0.9}])
-def test_everything_that_decides_later_steps_comes_back_to_the_bit(training: dict[str, object], tmp_path: Path) -> None:
+def test_loading_a_checkpoint_restores_the_training_state_exactly(training: dict[str, object], tmp_path: Path) -> None:
+    """Everything that decides later steps comes back to the bit."""
     path = saved(tmp_path / "x.safetensors", **training)
     loaded = load_checkpoint(path)
     config = Config.model_validate({"network": {"sizes": [6, 4, 3]}, "training": training})
@@ -40,12 +41,13 @@ def test_everything_that_decides_later_steps_comes_back_to_the_bit(training: dic
     assert loaded.network.parameters.tobytes() == PARAMETERS.tobytes()
     state = loaded.state
     assert (state.epoch, state.step, state.seconds) == (2, 7, 0.1)
-    assert state.best == replace(BEST, seconds=0.0)  # a resumed run saves the same bytes, whatever time it takes
+    assert state.best == replace(BEST, seconds=0.0)  # a resumed run must save the same bytes, however long it takes
     assert state.velocity.size == (state.network.parameters.size if training else 0)
     assert (state.velocity == 0.5).all()
 
 
-def test_tensors_have_the_names_and_shapes_of_torch_nn_linear(tmp_path: Path) -> None:
+def test_tensors_are_w1_b1_w2_b2_with_pytorchs_shapes(tmp_path: Path) -> None:
+    """As in torch.nn.Linear, a weight matrix has the shape (outputs, inputs)."""
     tensors = load_file(saved(tmp_path / "x.safetensors"))
     assert {name: tensor.shape for name, tensor in tensors.items()} == {
         "w1": (4, 6),
@@ -55,7 +57,7 @@ def test_tensors_have_the_names_and_shapes_of_torch_nn_linear(tmp_path: Path) ->
     }
 
 
-def test_metadata_are_json(tmp_path: Path) -> None:
+def test_checkpoint_metadata_is_json(tmp_path: Path) -> None:
     with safe_open(saved(tmp_path / "x.safetensors"), framework="np") as file:
         metadata = file.metadata()
     assert json.loads(metadata["config"])["network"]["sizes"] == [6, 4, 3]
@@ -63,7 +65,7 @@ def test_metadata_are_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("training", [{}, {"momentum": 0.5}])
-def test_every_truncation_is_noticed(training: dict[str, object], tmp_path: Path) -> None:
+def test_every_truncation_is_detected(training: dict[str, object], tmp_path: Path) -> None:
     path = saved(tmp_path / "x.safetensors", **training)
     whole = path.read_bytes()
     for length in range(len(whole)):
@@ -72,7 +74,7 @@ def test_every_truncation_is_noticed(training: dict[str, object], tmp_path: Path
             load_checkpoint(path)
 
 
-def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, random: np.random.Generator) -> None:
+def test_a_flipped_bit_anywhere_is_detected(tmp_path: Path, random: np.random.Generator) -> None:
     path = saved(tmp_path / "x.safetensors", momentum=0.5)
     whole = bytearray(path.read_bytes())
     for bit in random.choice(8 * len(whole), 5000, replace=False):
@@ -86,7 +88,8 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, random: np.random.Gen
     load_checkpoint(path)
 
 
-def test_what_is_no_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
+def test_files_that_are_not_checkpoints_are_refused(tmp_path: Path) -> None:
+    """The message gives the file and the reason."""
     for name, content, expected in (
         ("text", b"hello", "is not a checkpoint, or is truncated"),
         ("empty", b"", "is not a checkpoint, or is truncated"),
@@ -104,19 +107,19 @@ def test_what_is_no_checkpoint_is_refused_by_name(tmp_path: Path) -> None:
         load_checkpoint(tmp_path)
 
 
-def test_tensors_of_another_network_than_the_configuration_describes_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tensors_must_match_the_configured_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config.model_validate({"network": {"sizes": [6, 4, 3]}})
     other = Config.model_validate({"network": {"sizes": [6, 5, 3]}})
+    with pytest.raises(ValueError, match="but its configuration describes"):
+        save_checkpoint(tmp_path / "x", config, initial_state(other))
+    monkeypatch.setattr(TrainingState, "require_fit", lambda *_: None)
     save_checkpoint(tmp_path / "x", config, initial_state(other))
     with pytest.raises(CheckpointError, match=r"does not hold the network it describes: w1 is float32 \(5, 6\)"):
         load_checkpoint(tmp_path / "x")
 
 
-def test_a_failed_save_leaves_the_old_checkpoint_and_no_temporary_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves no temporary file behind."""
     path = saved(tmp_path / "x.safetensors")
     before = path.read_bytes()
 
@@ -130,11 +133,11 @@ def test_a_failed_save_leaves_the_old_checkpoint_and_no_temporary_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
-# Content that no accident brings about: its digest is right
+# Bad content with a correct digest. Accidental damage cannot produce it
 
 
 def progress(**changes: object) -> str:
-    """The progress of a checkpoint, with other values; `best_…` are those of its best epoch."""
+    """The progress of a checkpoint with some values changed. `best_…` changes a value of its best epoch."""
     values = json.loads(PROGRESS)
     for key, value in changes.items():
         if key.startswith("best_"):
@@ -156,13 +159,13 @@ FIELDS: dict[str, list[object]] = {
     "best_learning_rate": NO_NUMBERS,
     "best_train_cost": NO_NUMBERS[1:],
     "best_train_accuracy": [*NO_NUMBERS, 1.01],
-    "best_validation_cost": NO_NUMBERS[1:-1],  # None where nothing is held out
+    "best_validation_cost": NO_NUMBERS[1:-1],  # None without a validation set
     "best_validation_accuracy": [*NO_NUMBERS[:-1], 1.01],
 }
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field in FIELDS for value in FIELDS[field]])
-def test_a_progress_that_cannot_be_is_refused_with_its_field(field: str, value: object, tmp_path: Path) -> None:
+def test_an_impossible_progress_field_is_refused_by_name(field: str, value: object, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(crafted(state=progress(**{field: value})))
     with pytest.raises(CheckpointError) as error:
         load_checkpoint(tmp_path / "x")
@@ -182,13 +185,14 @@ NOT_A_STATE = {
     "a best that is true": (progress(best=True), "best: True: Input should be an object"),
     "a best without fields": (progress(best={}), "best.epoch: {}: Field required"),
     "a best with a field too many": (progress(best_x=1), "best.x: 1: Extra inputs are not permitted"),
-    "a best that is yet to come": (progress(best_epoch=3), "the best epoch, 3, is yet to come after 2"),
-    "a step beyond the epoch": (progress(step=20), "step 20 is beyond an epoch of 20"),
+    "a best that is yet to come": (progress(best_epoch=3), "the best epoch, 3, is later than the last epoch, 2"),
+    "a step beyond the epoch": (progress(step=20), "step 20 is beyond the 20 steps of an epoch"),
 }
 
 
 @pytest.mark.parametrize("case", NOT_A_STATE)
-def test_a_progress_that_is_none_is_refused_with_its_reason(case: str, tmp_path: Path) -> None:
+def test_malformed_progress_is_refused_with_the_reason(case: str, tmp_path: Path) -> None:
+    """The message stays short."""
     content, expected = NOT_A_STATE[case]
     (tmp_path / "x").write_bytes(crafted(state=content))
     with pytest.raises(CheckpointError) as error:
@@ -210,13 +214,13 @@ MISFITS: dict[str, tuple[dict[str, object], str]] = {
     "a velocity of another shape": ({"tensors": {**TENSORS, "velocity": TENSORS["velocity"][None]}}, "velocity is float32 (1, 14), not float32 (14,)"),
     "no velocity": ({"tensors": {name: TENSORS[name] for name in ("w1", "b1", "w2", "b2")}}, "velocity is missing"),
     "a tensor too few": ({"tensors": {name: TENSORS[name] for name in TENSORS if name != "b2"}}, "b2 is missing"),
-    "a tensor too many": ({"tensors": {**TENSORS, "b3": np.zeros(1, np.float32)}}, "b3 is one tensor too many"),
+    "a tensor too many": ({"tensors": {**TENSORS, "b3": np.zeros(1, np.float32)}}, "b3 is an extra tensor"),
     "no tensors": ({"tensors": {}}, "b1 is missing"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", MISFITS)
-def test_what_does_not_fit_together_is_refused_though_the_digest_is_right(case: str, tmp_path: Path) -> None:
+def test_inconsistent_content_is_refused_despite_a_correct_digest(case: str, tmp_path: Path) -> None:
     parts, expected = MISFITS[case]
     (tmp_path / "x").write_bytes(crafted(**parts))  # type: ignore[arg-type]
     with pytest.raises(CheckpointError) as error:
@@ -225,14 +229,14 @@ def test_what_does_not_fit_together_is_refused_though_the_digest_is_right(case: 
     assert len(str(error.value)) < 400
 
 
-def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
+def test_a_checkpoint_without_configuration_fails_its_digest(tmp_path: Path) -> None:
     save_file(dict(TENSORS), tmp_path / "x", {"format": "nn-checkpoint-1", "digest": ""})
     with pytest.raises(CheckpointError, match="its digest does not match"):
         load_checkpoint(tmp_path / "x")
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F4", "C64", "BOOL", "X9"])
-def test_types_that_numpy_may_not_know_are_refused(dtype: str, tmp_path: Path) -> None:
+def test_unsupported_tensor_types_are_refused(dtype: str, tmp_path: Path) -> None:
     header = json.dumps({"w1": {"dtype": dtype, "shape": [8], "data_offsets": [0, 8]}}).encode()
     (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
     with pytest.raises(CheckpointError):
@@ -242,7 +246,7 @@ def test_types_that_numpy_may_not_know_are_refused(dtype: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     "shape", [[2**62, 0], [2**63, 0], [0, 2**62, 2**62], [1] * 100, [-1], [1.5], ["1"], None], ids=str
 )
-def test_shapes_that_no_array_has_are_refused(shape: object, tmp_path: Path) -> None:
+def test_impossible_tensor_shapes_are_refused(shape: object, tmp_path: Path) -> None:
     header = json.dumps({"w1": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
     (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(CheckpointError, match="is not a checkpoint, or is truncated"):
@@ -251,7 +255,7 @@ def test_shapes_that_no_array_has_are_refused(shape: object, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("command", ["evaluate", "inspect-gradients"])
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: b"x" + content[1:], lambda _: crafted(config='{"network": {"sizes": [1000000, 1000000]}}'), lambda _: crafted(state="[" * 9999)], ids=["cut", "other", "enormous", "deep"])  # fmt: skip
-def test_the_commands_say_so_in_one_line(
+def test_commands_report_a_bad_checkpoint_in_one_line(
     command: str, damage: Callable[[bytes], bytes], nn: Command, tmp_path: Path
 ) -> None:
     path = saved(tmp_path / "x.safetensors")

@@ -1,4 +1,4 @@
-"""Compiled steps do what the others do, are repeatable to the bit, and are an option."""
+"""Compiled steps give the same results as NumPy's, repeat exactly, and are optional."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def settings(
 
 
 def parameters_after_an_epoch(config: Config, *, compiled: bool) -> np.ndarray:
-    """Of 22 examples in batches of 4, so that the last batch is smaller; the steps in two slices."""
+    """Train on 22 examples in batches of 4, so that the last batch is smaller, in two slices of steps."""
     config = config.model_copy(update={"training": config.training.model_copy(update={"compiled": compiled})})
     random = np.random.default_rng(5)
     n, n_L = config.network.sizes[0], config.network.sizes[-1]
@@ -61,7 +61,7 @@ EVERY = [
 @pytest.mark.parametrize(("activation", "output", "cost"), EVERY)
 @pytest.mark.parametrize("sizes", [(6, 3), (6, 5, 3), (6, 5, 4, 3)])
 @pytest.mark.parametrize("training", [{}, {"momentum": 0.0, "l2": 0.0}, {"batch_size": 1}, {"batch_size": 50}])
-def test_run_by_numpy_the_steps_to_be_compiled_give_the_same_bits_as_the_chapters(
+def test_uncompiled_numba_steps_equal_the_chapters_steps_exactly(
     activation: str,
     output: str,
     cost: str,
@@ -69,6 +69,7 @@ def test_run_by_numpy_the_steps_to_be_compiled_give_the_same_bits_as_the_chapter
     training: dict[str, object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """With compilation switched off, NumPy runs the steps that Numba would compile."""
     import numba
 
     monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
@@ -88,7 +89,7 @@ def test_run_by_numpy_the_steps_to_be_compiled_give_the_same_bits_as_the_chapter
     ],
 )
 @pytest.mark.parametrize("training", [{}, {"momentum": 0.0, "l2": 0.0}, {"batch_size": 1}, {"batch_size": 50}])
-def test_compiled_they_give_the_same_numbers(
+def test_compiled_steps_give_the_same_numbers_as_numpy(
     activation: str, output: str, cost: str, sizes: tuple[int, ...], training: dict[str, object]
 ) -> None:
     config = settings(sizes, activation, output, cost, **training)
@@ -99,7 +100,8 @@ def test_compiled_they_give_the_same_numbers(
 
 
 @needs_numba
-def test_compiled_they_compute_in_the_precision_of_the_network() -> None:
+def test_compiled_steps_use_the_networks_precision() -> None:
+    """Two compiled runs give the same bits."""
     config = settings(dtype="float32")
     found = parameters_after_an_epoch(config, compiled=True)
     assert found.dtype == np.float32
@@ -109,7 +111,7 @@ def test_compiled_they_compute_in_the_precision_of_the_network() -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place of the test's own for what Numba has compiled."""
+    """A separate cache directory for Numba."""
     import numba
 
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
@@ -117,7 +119,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @needs_numba
-def test_what_was_compiled_is_kept_and_compiled_again_where_it_is_damaged(cache: Path) -> None:
+def test_compiled_code_is_cached_and_rebuilt_if_damaged(cache: Path) -> None:
     config = settings((3, 2))
     first = parameters_after_an_epoch(config, compiled=True)
     kept = [file for file in cache.rglob("*") if file.is_file()]
@@ -135,9 +137,8 @@ def not_the_sigmoid(z: Array, out: Array) -> Array:
 
 
 @needs_numba
-def test_what_is_kept_is_not_taken_for_a_function_of_the_same_name(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cached_function_is_known_by_its_source(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another function of the same name is compiled again."""
     config = settings((3, 2))
     first = parameters_after_an_epoch(config, compiled=True)
     monkeypatch.setitem(ACTIVATIONS, "sigmoid", ACTIVATIONS["sigmoid"]._replace(sigma=not_the_sigmoid))
@@ -147,7 +148,7 @@ def test_what_is_kept_is_not_taken_for_a_function_of_the_same_name(
 
 
 @needs_numba
-def test_without_a_place_to_keep_it_it_is_compiled_all_the_same(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compilation_works_without_a_writable_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator", raising=False)
@@ -158,9 +159,8 @@ def test_without_a_place_to_keep_it_it_is_compiled_all_the_same(cache: Path, mon
 
 
 @needs_numba
-def test_a_compiled_run_extended_gives_the_bits_of_a_longer_one_and_tells_what_compiled_it(
-    nn: Command, small: Path
-) -> None:
+def test_extending_a_compiled_run_equals_one_longer_run(nn: Command, small: Path) -> None:
+    """run.json records the versions of Numba and SciPy. The costs are close to an uncompiled run's."""
     compiled = ["--set", "training.compiled=true", "--set", "training.schedule=constant"]
     short = nn("train", small, *compiled, "--run-dir", "short")
     assert short.code == 0
@@ -181,7 +181,7 @@ def test_a_compiled_run_extended_gives_the_bits_of_a_longer_one_and_tells_what_c
 
 
 @needs_numba
-def test_a_compiled_run_cut_within_an_epoch_goes_on_to_the_same_bits() -> None:
+def test_a_compiled_run_resumes_exactly_within_an_epoch() -> None:
     config = settings((6, 5, 4, 3), dtype="float32", compiled=True, epochs=2)
     random = np.random.default_rng(0)
     examples = Examples(random.random((1000, 6)), random.random((1000, 3)))
@@ -198,7 +198,7 @@ def test_a_compiled_run_cut_within_an_epoch_goes_on_to_the_same_bits() -> None:
 
 
 @needs_numba
-def test_another_numba_is_warned_about(nn: Command, small: Path) -> None:
+def test_resuming_with_another_numba_version_warns(nn: Command, small: Path) -> None:
     nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")
     file = Path("run/run.json")
     description = json.loads(file.read_text())
@@ -211,7 +211,7 @@ def test_another_numba_is_warned_about(nn: Command, small: Path) -> None:
 
 
 @needs_numba
-def test_the_threads_of_compiled_products_are_chosen_too() -> None:
+def test_the_thread_setting_also_limits_compiled_products() -> None:
     program = (
         "import click\n"
         "from threadpoolctl import threadpool_info\n"
@@ -230,7 +230,7 @@ def test_the_threads_of_compiled_products_are_chosen_too() -> None:
 
 
 @needs_numba
-def test_a_compiled_run_that_diverges_says_so(nn: Command, small: Path) -> None:
+def test_a_compiled_run_reports_divergence(nn: Command, small: Path) -> None:
     outcome = nn(
         "train", small, "--set", "training.compiled=true", "--set", "network.activation=identity",
         "--set", "network.output=identity", "--set", "training.learning_rate=1000.0", "--run-dir", "run",
@@ -239,9 +239,8 @@ def test_a_compiled_run_that_diverges_says_so(nn: Command, small: Path) -> None:
     assert "training diverged in epoch 1, by step " in outcome.error
 
 
-def test_without_numba_the_error_names_the_key_and_the_ways_out(
-    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_numba_the_error_says_what_to_do(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the key and both solutions. A run without compiled steps still works."""
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.delitem(sys.modules, "mnist_nn.training.compiled_steps", raising=False)
     outcome = nn("train", small, "--set", "training.compiled=true", "--run-dir", "run")

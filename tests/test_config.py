@@ -1,4 +1,4 @@
-"""Configuration: YAML 1.2 read strictly, overrides, defaults, and errors that show the way."""
+"""Configuration: strict YAML 1.2, overrides, defaults, and errors that say what to do."""
 
 import time
 from importlib.resources import files
@@ -15,7 +15,7 @@ from mnist_nn.errors import ConfigError
 RECIPES = sorted(file.name for file in files("nn_configs").iterdir() if file.name.endswith(".yaml"))
 
 
-def complaint(text: str, *overrides: str) -> str:
+def error_message(text: str, *overrides: str) -> str:
     with pytest.raises(ConfigError) as error:
         parse_config(text, "my.yaml", overrides)
     message = str(error.value)
@@ -24,38 +24,40 @@ def complaint(text: str, *overrides: str) -> str:
     return message
 
 
-def test_there_are_the_eight_recipes() -> None:
+def test_there_are_exactly_eight_recipes() -> None:
     names = "quickstart mnist nielsen 3blue1brown chain simard simard-cross-entropy best"
     assert set(RECIPES) == {f"{name}.yaml" for name in names.split()}
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_is_valid_begins_with_a_comment_and_survives_a_round_trip(recipe: str) -> None:
+def test_every_recipe_is_valid_and_survives_a_round_trip(recipe: str) -> None:
+    """Every recipe begins with a comment."""
     text = (files("nn_configs") / recipe).read_text(encoding="utf-8")
     assert text.startswith("# ")
     config = parse_config(text, recipe)
     assert parse_config(to_yaml(config), "again") == config
 
 
-def test_the_defaults_are_the_recipe_mnist_without_its_augmentation() -> None:
+def test_the_defaults_equal_recipe_mnist_without_augmentation() -> None:
     mnist = parse_config((files("nn_configs") / "mnist.yaml").read_text(encoding="utf-8"), "mnist")
     assert mnist.augmentation.distorts
     assert mnist.model_copy(update={"augmentation": Config().augmentation}) == Config()
 
 
-def test_yaml_1_2_reads_1e_minus_3_as_a_number_and_no_as_a_word() -> None:
+def test_numbers_and_words_are_read_as_yaml_1_2() -> None:
+    """1e-3 is a number, and `no` is a word."""
     assert parse_config("training: {learning_rate: 1e-3}", "x").training.learning_rate == 0.001
-    assert "'no'" in complaint("cost: no")
+    assert "'no'" in error_message("cost: no")
 
 
-def test_an_override_replaces_one_value_and_leaves_the_rest() -> None:
+def test_an_override_changes_only_its_own_value() -> None:
     config = parse_config(
         "training: {epochs: 7, momentum: 0.5}", "x", ["training.epochs=2", "network.sizes=[784, 5, 10]"]
     )
     assert (config.training.epochs, config.training.momentum, config.network.sizes) == (2, 0.5, [784, 5, 10])
 
 
-def test_a_step_schedule_and_initial_values_are_given_as_mappings() -> None:
+def test_step_schedules_and_initial_values_are_mappings() -> None:
     config = parse_config(
         "network: {sizes: [1, 1], init: {w: {1: [[0.5]]}, b: {1: [0.25]}}}\n"
         "training: {schedule: {name: step, every: 3, factor: 0.5}}",
@@ -66,7 +68,8 @@ def test_a_step_schedule_and_initial_values_are_given_as_mappings() -> None:
     assert parse_config(to_yaml(config), "again") == config
 
 
-def test_gradient_norms_are_off_unless_asked_for_and_printed_with_what_they_are(nn: Command) -> None:
+def test_gradient_norms_are_off_by_default(nn: Command) -> None:
+    """`nn config` prints the key with a comment that explains it."""
     assert not parse_config("training: {epochs: 3}", "x").training.gradient_norms
     for recipe, overrides, value in (
         ("nielsen", [], "false"),
@@ -92,7 +95,7 @@ BAD = [
     ("training: {learning_rate: .inf}", "my.yaml:1: training.learning_rate: inf: must be a finite number, > 0"),
     ("seed: true", "my.yaml:1: seed: True: must be a valid integer"),
     ("cost: squared_eror", "did you mean squared_error?"),
-    ("network:\n  activation: sigmoyd", "my.yaml:2: network.activation: 'sigmoyd': must be 'sigmoid', 'tanh', 'relu' or 'identity' (of the hidden layers: sigmoid, tanh, relu or identity); did you mean sigmoid?"),
+    ("network:\n  activation: sigmoyd", "my.yaml:2: network.activation: 'sigmoyd': must be 'sigmoid', 'tanh', 'relu' or 'identity' (hidden layers: sigmoid, tanh, relu or identity); did you mean sigmoid?"),
     ("augmentation:\n  rotation: 200", "my.yaml:2: augmentation.rotation: 200: must be ≥ 0"),
     ("augmentation: {scaling: 1}", "my.yaml:1: augmentation.scaling: 1: must be ≥ 0"),
     ("augmentation: {shear: -0.1}", "my.yaml:1: augmentation.shear: -0.1: must be ≥ 0"),
@@ -102,7 +105,7 @@ BAD = [
     ("augmentation: {elastic: {apha: 36}}", "my.yaml:1: augmentation.elastic.apha: unknown key; did you mean alpha?"),
     ("augmentation: {elastik: {alpha: 36}}", "my.yaml:1: augmentation.elastik: unknown key; did you mean elastic?"),
     ("augmentation: true", "my.yaml:1: augmentation: True: must be a mapping of keys"),
-    ("network:\n  sizes: [5, 1]\naugmentation:\n  rotation: 2", "my.yaml:3: augmentation: is for square images, and 5 inputs of network.sizes make none"),
+    ("network:\n  sizes: [5, 1]\naugmentation:\n  rotation: 2", "my.yaml:3: augmentation: needs square images, but 5 inputs (network.sizes) do not form a square"),
     ("training: {warmup: -1}", "my.yaml:1: training.warmup: -1: must be ≥ 0"),
     ("data: {deslant: 1}", "my.yaml:1: data.deslant: 1: must be a valid boolean"),
     ("network: {init: xavier}", "network.init: 'xavier': must be 'standard_normal', 'lecun_normal'"),
@@ -113,7 +116,7 @@ BAD = [
     ("training: {schedule: {name: step, every: 0}}", "training.schedule.every: 0: must be ≥ 1"),
     ("training: {schedule: {every: 5}}", "my.yaml:1: training.schedule.name: is missing"),
     ("network: {sizes: [2, 1], init: {w: {1: [[1.0]]}, b: {1: [0.0]}}}", "network: init.w of layer 1 must be 1 rows of 2 numbers"),
-    ("network: {sizes: [2, 1], init: {w: {2: [[1.0]]}, b: {1: [0.0]}}}", "init.w is given for layers [2], but the network's are [1]"),
+    ("network: {sizes: [2, 1], init: {w: {2: [[1.0]]}, b: {1: [0.0]}}}", "init.w is given for layers [2], but the network has layers [1]"),
     ("cost: cross_entropy\nnetwork: {output: relu}", "cost: cross_entropy needs network.output: sigmoid"),
     ("data: {source: inline}", "my.yaml:1: data: source: inline needs both inputs and targets"),
     ("data: {source: inline, inputs: [[1.0]], targets: [[1.0], [0.0]]}", "1 rows of inputs but 2 rows of targets"),
@@ -156,9 +159,9 @@ BAD = [
     ("seed: 1\ntraining: {epochs: 1, epochs: 2}", "my.yaml:2: not valid YAML: found duplicate key"),
     ("{a: " * 11 + "1" + "}" * 11, "my.yaml:1: nested more than 10 deep"),
     ("- " * 500 + "1", "my.yaml:1: nested more than 10 deep"),
-    ("seed: 1\n2020-01-01: 3", "my.yaml:1: datetime.date(2020, 1, 1): is no key; the keys here are seed, dtype"),
-    ("null: 3", "my.yaml:1: None: is no key; the keys here are seed, dtype"),
-    ("training: {1: 3}", "my.yaml:1: 1: is no key; the keys here are epochs, batch_size"),
+    ("seed: 1\n2020-01-01: 3", "my.yaml:1: datetime.date(2020, 1, 1): is not a key; the keys here are seed, dtype"),
+    ("null: 3", "my.yaml:1: None: is not a key; the keys here are seed, dtype"),
+    ("training: {1: 3}", "my.yaml:1: 1: is not a key; the keys here are epochs, batch_size"),
     ("'': 3", "my.yaml:1: '': unknown key; the keys here are seed"),
     ("? {a: 1}\n: 3", "my.yaml:1: not valid YAML: found unhashable key"),
     ("? " + "k" * 5000 + "\n: 3", "…: unknown key; the keys here are seed"),
@@ -177,8 +180,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "expected"), BAD, ids=[text[:40] for text, _ in BAD])
-def test_a_bad_configuration_is_refused_with_its_line_key_value_and_reason(text: str, expected: str) -> None:
-    assert expected in complaint(text)
+def test_a_bad_configuration_is_refused_with_place_and_reason(text: str, expected: str) -> None:
+    """The message gives the line, key, value and reason."""
+    assert expected in error_message(text)
 
 
 @pytest.mark.parametrize(
@@ -206,15 +210,16 @@ def test_a_bad_configuration_is_refused_with_its_line_key_value_and_reason(text:
         ("\x1b[31m=\n1", "--set \\x1b[31m=\\n1: \\x1b[31m: unknown key"),
     ],
 )
-def test_a_bad_override_is_quoted(override: str, expected: str) -> None:
-    assert expected in complaint("seed: 0\nnetwork: {sizes: [4, 5]}", override)
+def test_a_bad_override_is_quoted_in_the_error(override: str, expected: str) -> None:
+    assert expected in error_message("seed: 0\nnetwork: {sizes: [4, 5]}", override)
 
 
-def test_several_problems_are_counted_and_the_first_is_told() -> None:
-    assert complaint("sed: 0\ntraining: {epochs: 0}").endswith("(and 1 more)")
+def test_only_the_first_of_several_problems_is_shown() -> None:
+    """The message ends with the number of the other problems."""
+    assert error_message("sed: 0\ntraining: {epochs: 0}").endswith("(and 1 more)")
 
 
-def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes(b"\x1f\x8b\x08\0\xff")
     with pytest.raises(ConfigError, match="byte 1 is not UTF-8 text"):
@@ -225,42 +230,42 @@ def test_a_binary_file_is_no_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
-def test_other_encodings_than_utf_8_are_refused(encoding: str, tmp_path: Path) -> None:
+def test_encodings_other_than_utf_8_are_refused(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes("seed: 1 # é\n".encode(encoding))
     with pytest.raises(ConfigError, match=r"is not UTF-8 text|not valid YAML"):
         read_config(file)
 
 
-def test_a_file_may_say_that_it_is_yaml_1_2() -> None:
+def test_a_file_may_declare_yaml_1_2() -> None:
     assert parse_config("%YAML 1.2\n---\nseed: 010", "x").seed == 10
 
 
-def test_a_byte_order_mark_at_the_beginning_is_no_content(tmp_path: Path) -> None:
+def test_a_leading_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes("\ufeffseed: 3\n".encode())
     assert read_config(tmp_path / "x.yaml").seed == 3
 
 
-def test_layers_are_numbers_however_yaml_writes_them() -> None:
+def test_layer_numbers_may_be_written_in_hex_or_octal() -> None:
     config = parse_config("network: {sizes: [1, 1], init: {w: {0x1: [[0.5]]}, b: {0o1: [0.25]}}}", "x")
     assert config.plain()["network"]["init"] == {"w": {1: [[0.5]]}, "b": {1: [0.25]}}
 
 
-def test_a_file_of_the_greatest_size_is_read_or_refused_in_seconds() -> None:
+def test_the_largest_allowed_file_is_handled_within_seconds() -> None:
     start = time.monotonic()
-    complaint("network: {sizes: [" + "0," * 30_000 + "1]}")
-    complaint("".join(f"k{i}: 1\n" for i in range(7000)))
-    complaint("seed: " + "'" * 60_000)
-    assert time.monotonic() - start < 30  # so that nothing grows with the square
+    error_message("network: {sizes: [" + "0," * 30_000 + "1]}")
+    error_message("".join(f"k{i}: 1\n" for i in range(7000)))
+    error_message("seed: " + "'" * 60_000)
+    assert time.monotonic() - start < 30  # with time quadratic in the size it would take longer
 
 
-def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+def test_a_file_over_64_kb_is_refused_before_parsing(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes(b"# " + b"x" * MAX_BYTES)
     with pytest.raises(ConfigError, match="larger than 64 KB"):
         read_config(file)
 
 
-def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
+def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: it is not a regular file"):
         read_config(tmp_path)

@@ -1,4 +1,4 @@
-"""`nn config`: what it prints is a configuration, and says what each key may be."""
+"""`nn config` prints a configuration and explains what each key may be."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,8 @@ from conftest import Command
 from mnist_nn import Config, read_config
 
 
-def test_what_it_prints_is_a_complete_configuration_to_train_from(nn: Command) -> None:
+def test_config_prints_a_complete_configuration(nn: Command) -> None:
+    """The output, saved to a file, is read back with every key and a comment for each."""
     outcome = nn("config", "nielsen", "--set", "training.epochs=2")
     assert outcome.code == 0
     Path("my.yaml").write_text(outcome.out)
@@ -17,10 +18,10 @@ def test_what_it_prints_is_a_complete_configuration_to_train_from(nn: Command) -
     assert config.network.sizes == [784, 30, 10]
     assert config.training.epochs == 2
     assert all(f"{key}:" in outcome.out for key in ("seed", "dtype", "momentum", "early_stopping"))
-    assert "# of the hidden layers: sigmoid, tanh, relu or identity" in outcome.out
+    assert "# hidden layers: sigmoid, tanh, relu or identity" in outcome.out
 
 
-def test_the_schema_is_that_of_configurations(nn: Command) -> None:
+def test_schema_prints_the_json_schema_of_configurations(nn: Command) -> None:
     assert json.loads(nn("config", "--schema").out) == json.loads(json.dumps(Config.model_json_schema()))
 
 
@@ -38,13 +39,13 @@ def test_odd_yaml_is_refused_in_one_line(seed: str, nn: Command) -> None:
     assert len(outcome.error) < 300
 
 
-def test_targets_of_cross_entropy_lie_between_0_and_1(nn: Command) -> None:
+def test_cross_entropy_requires_targets_between_0_and_1(nn: Command) -> None:
     outcome = nn("config", "chain", "--set", "cost=cross_entropy", "--set", "data.targets=[[5]]")
     assert outcome.code == 2
     assert "cost: cross_entropy needs data.targets between 0 and 1" in outcome.error
 
 
-def test_a_bare_nn_prints_its_help(nn: Command) -> None:
+def test_nn_without_arguments_prints_help(nn: Command) -> None:
     outcome = nn()
     assert outcome.code == 0
     assert "inspect-gradients" in outcome.out

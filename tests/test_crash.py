@@ -1,7 +1,7 @@
-"""Whatever kills a run, starves it or denies it, what it had saved is whole, and resuming ends in the same bits.
+"""Runs survive kills, full disks and denied access: saved files stay whole, and resuming gives the same bits.
 
-Instants, and the system calls of a whole run that are made to fail, are drawn with a fixed seed. The environment variable
-NN_LONG=1 tries 200 instants for each signal instead of 20, and every call of a run instead of some.
+A fixed seed chooses the instants of the kills and the system calls that fail. The environment variable NN_LONG=1 tries
+200 instants for each signal instead of 20, and every system call of a run instead of some.
 """
 
 import errno
@@ -42,9 +42,9 @@ def children() -> Iterator[Children]:
 
 
 @pytest.fixture
-def eventful(digits: Path) -> Path:
-    """A configuration with all that a resumed run has to take up again; it stops early, after some twenty epochs."""
-    file = Path("eventful.yaml")
+def full_config(digits: Path) -> Path:
+    """A configuration with everything that a resumed run must restore. It stops early, after about twenty epochs."""
+    file = Path("full_config.yaml")
     file.write_text(
         f"""\
 data:
@@ -75,13 +75,13 @@ def without_seconds(value: Any) -> Any:
 
 
 def checkpoint_bytes(path: Path) -> bytes:
-    """Those of a checkpoint that can be read."""
+    """The bytes of a checkpoint, which must be readable."""
     load_checkpoint(path)
     return path.read_bytes()
 
 
 def outcome_of(run: str) -> dict[str, Any]:
-    """All that a run left behind, without times and the day."""
+    """Everything that a run left behind, without times and dates."""
     path = Path(run)
     description = json.loads((path / "run.json").read_text())
     return {
@@ -101,16 +101,16 @@ def files_of(run: str) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in Path(run).rglob("*") if file.is_file()}
 
 
-def last(run: str) -> Checkpoint:
+def last_checkpoint(run: str) -> Checkpoint:
     return load_checkpoint(Path(run, "checkpoints/last.safetensors"))
 
 
-def temporaries(run: str) -> list[Path]:
+def temporary_files(run: str) -> list[Path]:
     return list(Path(run).rglob(".*.tmp"))
 
 
 def error_line() -> str:
-    """The one line of the failed child."""
+    """The only line that the failed child printed."""
     (line,) = Path("err").read_text().splitlines()
     assert line.startswith("Error: ")
     return line
@@ -119,7 +119,7 @@ def error_line() -> str:
 # Instants
 
 
-ENDS = {  # at the start Ctrl-C ends the command in good order, and SIGTERM as the system does
+ENDS = {  # before training starts, Ctrl-C gives this exit code, but SIGTERM kills the process
     signal.SIGINT: {130},
     signal.SIGTERM: {143, -signal.SIGTERM},
     signal.SIGKILL: {-signal.SIGKILL},
@@ -127,13 +127,16 @@ ENDS = {  # at the start Ctrl-C ends the command in good order, and SIGTERM as t
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
-def test_runs_ended_by_signals_at_any_instant_and_resumed_end_in_the_same_bits(
-    number: signal.Signals, children: Children, eventful: Path
+def test_runs_killed_at_any_instant_resume_to_identical_results(
+    number: signal.Signals, children: Children, full_config: Path
 ) -> None:
-    """A run is ended and resumed again and again until it finishes; then comes the next, until all instants were tried."""
+    """Interrupts and resumes a run until it finishes, then starts another, until every instant was tried.
+
+    The signals are SIGINT, SIGTERM and SIGKILL.
+    """
     instants = random.Random(number)
     started = time.monotonic()
-    assert children.run("train", eventful, "--run-dir", "whole", "--quiet") == 0
+    assert children.run("train", full_config, "--run-dir", "whole", "--quiet") == 0
     span = (time.monotonic() - started) / 2
     whole = outcome_of("whole")
     assert 10 < len(whole["metrics.csv"]) < 100
@@ -144,10 +147,10 @@ def test_runs_ended_by_signals_at_any_instant_and_resumed_end_in_the_same_bits(
         finished = False
         while not finished:
             is_begun = Path("cut/run.json").exists()
-            before = (last("cut").state.epoch, last("cut").state.step) if is_begun else (0, 0)
+            before = (last_checkpoint("cut").state.epoch, last_checkpoint("cut").state.step) if is_begun else (0, 0)
             if not is_begun:
                 shutil.rmtree("cut", ignore_errors=True)
-            where = ["--resume", "cut"] if is_begun else [eventful, "--run-dir", "cut"]
+            where = ["--resume", "cut"] if is_begun else [full_config, "--run-dir", "cut"]
             (pid,) = children.order(nn_order("train", *where, "--quiet"))
             children.go()
             if untried:
@@ -155,22 +158,22 @@ def test_runs_ended_by_signals_at_any_instant_and_resumed_end_in_the_same_bits(
                 time.sleep(instants.uniform(0, span))
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
-            (code,) = children.codes()
+            (code,) = children.exit_codes()
             finished = code == 0
             assert finished or code in ENDS[number], Path("err").read_text()
             assert "Traceback" not in Path("err").read_text()
             if finished or not Path("cut/run.json").exists():
                 continue
             ended += 1
-            state = last("cut").state
+            state = last_checkpoint("cut").state
             assert (state.epoch, state.step) >= before
-            assert len(RunDirectory(Path("cut")).metrics()) - state.epoch in (0, 1)  # no more than an epoch is lost
+            assert len(RunDirectory(Path("cut")).metrics()) - state.epoch in (0, 1)  # at most one epoch is lost
             within_an_epoch += state.step > 0
-            if code > 0:  # it ended by itself
-                assert not temporaries("cut")
+            if code > 0:  # it exited by itself
+                assert not temporary_files("cut")
         assert outcome_of("cut") == whole
     assert ended > 5
-    assert (within_an_epoch > 0) == (number != signal.SIGKILL)  # which alone cannot save the state
+    assert (within_an_epoch > 0) == (number != signal.SIGKILL)  # only SIGKILL leaves no time to save the state
 
 
 # System calls
@@ -178,7 +181,7 @@ def test_runs_ended_by_signals_at_any_instant_and_resumed_end_in_the_same_bits(
 
 @contextmanager
 def traced(pid: int, *injections: str) -> Iterator[Path]:
-    """Have `strace` note the calls of a process, and make some fail. Yields the log."""
+    """Let `strace` record the system calls of a process and make some fail. Yields the log."""
     if not shutil.which("strace"):
         pytest.skip("needs the command strace")
     log = Path(f"trace-{pid}").absolute()
@@ -197,14 +200,14 @@ def traced(pid: int, *injections: str) -> Iterator[Path]:
 
 
 def traced_run(children: Children, order: Order, *injections: str) -> tuple[int, str]:
-    """Let a child carry out an order while some calls are made to fail. Returns its exit code and the log."""
+    """Let a child carry out an order while some system calls fail. Returns its exit code and the log."""
     (pid,) = children.order(order)
     with ExitStack() as stack:
         try:
             log = stack.enter_context(traced(pid, *injections))
         finally:
             children.go()
-            (code,) = children.codes()
+            (code,) = children.exit_codes()
     return code, log.read_text()
 
 
@@ -217,7 +220,7 @@ FILES = {"save": "checkpoints/last.safetensors", "append": "metrics.csv", "descr
 
 
 def write_order(act: str) -> Order:
-    """What makes of the first half of a run the whole of one of its files."""
+    """The order that replaces one file of the half run by the whole run's file."""
     half, whole = RunDirectory(Path("half")), RunDirectory(Path("whole"))
     rows = whole.metrics()[len(half.metrics()) :]
     arguments: dict[str, list[Any]] = {
@@ -228,8 +231,8 @@ def write_order(act: str) -> Order:
     return {"act": act, "arguments": arguments[act]}
 
 
-def content(act: str) -> object:
-    """What the program reads of the file; it refuses a damaged one."""
+def file_content(act: str) -> object:
+    """The file's content as the program reads it. The program refuses a damaged file."""
     half = RunDirectory(Path("half"))
     if act == "save":
         return checkpoint_bytes(half.checkpoint("last"))
@@ -237,22 +240,24 @@ def content(act: str) -> object:
 
 
 @pytest.mark.parametrize("act", FILES)
-def test_a_file_is_old_or_new_whichever_system_call_of_its_writing_fails_or_is_the_last(
-    act: str, children: Children, small: Path
-) -> None:
+def test_a_file_is_never_half_written_after_any_failure(act: str, children: Children, small: Path) -> None:
+    """It is the old file or the new one, no matter which system call fails or is the last one.
+
+    No temporary file stays: after a kill, the next process that holds the run removes it.
+    """
     assert children.run("train", small, "--run-dir", "half", "--set", "training.epochs=1", "--quiet") == 0
     assert children.run("train", small, "--run-dir", "whole", "--quiet") == 0
     file, order = Path("half", FILES[act]), write_order(act)
-    old_bytes, old = file.read_bytes(), content(act)
+    old_bytes, old = file.read_bytes(), file_content(act)
     code, log = traced_run(children, order)
     assert code == 0
-    new = content(act)
+    new = file_content(act)
     assert new != old
 
     written = [call for call in calls_in(log) if call != "close"]
     if act == "append":
         assert written == ["openat", "write", "fsync"]
-    else:  # what is renamed is on the disk before, and the renaming after
+    else:  # fsync puts the file on the disk before the rename, and the rename itself after it
         assert re.sub(r"renameat2?", "rename", " ".join(written)) == "openat write fsync rename openat fsync"
         assert re.findall(r'^\d+ +openat\(\w+, "([^"]+)", [^)]*O_DIRECTORY', log, re.MULTILINE) == [str(file.parent)]
 
@@ -264,7 +269,7 @@ def test_a_file_is_old_or_new_whichever_system_call_of_its_writing_fails_or_is_t
             for when in range(1, 20):
                 file.write_bytes(old_bytes)
                 code, log = traced_run(children, order, f"{call}:{fault}:when={when}")
-                now = content(act)
+                now = file_content(act)
                 if code == 0:
                     assert now == new
                     break
@@ -274,13 +279,13 @@ def test_a_file_is_old_or_new_whichever_system_call_of_its_writing_fails_or_is_t
                 if effect < 0:
                     assert code == effect
                     assert "+++ killed by SIGKILL +++" in log
-                    leftovers += len(temporaries("half"))
+                    leftovers += len(temporary_files("half"))
                     with RunDirectory(Path("half")).held():
                         pass
                 else:
                     assert "(INJECTED)" in log
                     assert json.loads(Path("err").read_text()) == [effect, str(file)]
-                assert not temporaries("half")
+                assert not temporary_files("half")
             else:
                 pytest.fail(f"{call} never came to an end")
     assert all(tried[call, fault] == calls_in(log).count(call) for call, fault in tried), tried
@@ -290,16 +295,15 @@ def test_a_file_is_old_or_new_whichever_system_call_of_its_writing_fails_or_is_t
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_run_ended_by_a_failing_system_call_and_resumed_ends_in_the_same_bits(
-    fault: str, children: Children, small: Path
-) -> None:
+def test_a_run_resumes_identically_after_any_failed_system_call(fault: str, children: Children, small: Path) -> None:
+    """After an error, the run ends with one line and leaves no half of a run behind."""
     settings = ["--set", "training.gradient_norms=true", "--set", "training.early_stopping=2"]
     code, log = traced_run(children, nn_order("train", small, *settings, "--run-dir", "whole", "--quiet"))
     assert code == 0
     whole = outcome_of("whole")
     cases = [(call, when) for call, count in Counter(calls_in(log)).items() for when in range(1, count + 1)]
     printed = [("write", calls_in(log).count("write") - i) for i in range(log.count(" write(1,"))]
-    cases = [case for case in cases if case not in printed]  # what is said in the end is no file of the run
+    cases = [case for case in cases if case not in printed]  # the final output is not a file of the run
     if not LONG:
         cases = random.Random(fault).sample(cases, 25)
 
@@ -313,11 +317,12 @@ def test_a_run_ended_by_a_failing_system_call_and_resumed_ends_in_the_same_bits(
             assert code == FAULTS[fault], what
         else:
             assert "(INJECTED)" in log, what
-            assert code in (0, 1, 2), what  # what is only looked up may be missing; the configuration may not
+            assert code in (0, 1, 2), what  # lookups may fail without harm, reading the configuration may not
             if code:
-                place = "" if call == "close" else r"[^\n]+: "  # of what is only read
+                # a failed close of a file that is only read names no file
+                place = "" if call == "close" else r"[^\n]+: "
                 assert re.fullmatch(rf"Error: {place}[^\n]+\n", Path("err").read_text()), what
-            assert not temporaries("cut"), what
+            assert not temporary_files("cut"), what
         if Path("cut/run.json").exists():
             assert children.run("train", "--resume", "cut", "--quiet") == 0, what
             assert outcome_of("cut") == whole, what
@@ -326,31 +331,32 @@ def test_a_run_ended_by_a_failing_system_call_and_resumed_ends_in_the_same_bits(
             assert children.run("train", "--resume", "cut") == 1
             assert error_line() == "Error: cut: is not a run directory (it holds no run.json)"
         else:
-            assert not Path("cut").exists(), what  # half a run is not left behind
+            assert not Path("cut").exists(), what  # no half of a run is left behind
     assert resumed > len(cases) / 2
 
 
 # Limits
 
 
-def test_a_file_that_may_not_grow_any_more_ends_a_run_in_one_line_and_what_it_saved_resumes_to_the_same_bits(
+def test_a_run_resumes_identically_after_hitting_the_file_limit(
     children: Children,
 ) -> None:
+    """The run ends with one line of error when a file may not grow any more."""
     settings = ["--set", "training.epochs=80", "--set", "training.gradient_norms=true", "--quiet"]
     assert children.run("train", "chain", *settings, "--run-dir", "whole") == 0
     assert children.run("train", "chain", *settings, "--run-dir", "cut", file_limit=6000) == 1
     assert error_line() == (
-        "Error: cut/gradients.csv: File too large; nothing that was saved before is lost: when that is mended, "
-        "go on with `nn train --resume cut`"
+        "Error: cut/gradients.csv: File too large; everything saved before is intact; solve the problem, "
+        "then continue with `nn train --resume cut`"
     )
-    assert Path("cut/gradients.csv").stat().st_size == 6000  # a part of a row
-    assert 0 < last("cut").state.epoch < 80
-    assert not temporaries("cut")
+    assert Path("cut/gradients.csv").stat().st_size == 6000  # ends within a row
+    assert 0 < last_checkpoint("cut").state.epoch < 80
+    assert not temporary_files("cut")
     assert children.run("train", "--resume", "cut") == 0
     assert outcome_of("cut") == outcome_of("whole")
 
 
-def test_a_first_checkpoint_that_does_not_fit_leaves_no_run_behind(children: Children, small: Path) -> None:
+def test_no_run_remains_if_the_first_checkpoint_does_not_fit(children: Children, small: Path) -> None:
     assert children.run("train", small, "--run-dir", "runs/cut", file_limit=20_000) == 1
     assert error_line().startswith("Error: runs/cut/checkpoints/last.safetensors: File too large")
     assert list(Path("runs").iterdir()) == []
@@ -358,7 +364,7 @@ def test_a_first_checkpoint_that_does_not_fit_leaves_no_run_behind(children: Chi
 
 @contextmanager
 def mounted(path: Path, *options: str) -> Iterator[None]:
-    """A file system of its own on a new directory, where the system lets us."""
+    """Mount a separate file system on a new directory, if the system allows it."""
     path.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "none", str(path)]
     if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -369,19 +375,20 @@ def mounted(path: Path, *options: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-def test_a_full_disk_ends_a_run_in_one_line_and_leaves_its_files_and_no_others(children: Children) -> None:
+def test_a_full_disk_keeps_saved_files_and_no_others(children: Children) -> None:
+    """The run ends with one line of error. Copied to a disk with room, it resumes to identical results."""
     wide = ["--set", "network={sizes: [1, 1500, 1]}", "--set", "dtype=float32", "--set", "training.epochs=5", "--quiet"]
     assert children.run("train", "chain", *wide, "--run-dir", "whole") == 0
     with mounted(Path("disk"), "size=64k"):
         assert children.run("train", "chain", *wide, "--run-dir", "disk/cut") == 1
-        assert "disk/cut/checkpoints/last.safetensors: No space left on device; nothing" in error_line()
-        assert (last("disk/cut").state.epoch, last("disk/cut").state.best) == (0, None)
+        assert "disk/cut/checkpoints/last.safetensors: No space left on device; everything saved" in error_line()
+        assert (last_checkpoint("disk/cut").state.epoch, last_checkpoint("disk/cut").state.best) == (0, None)
         assert load_checkpoint(Path("disk/cut/checkpoints/best.safetensors")).state.epoch == 1
         assert len(RunDirectory(Path("disk/cut")).metrics()) == 1
-        assert not temporaries("disk")
-        assert children.run("train", "--resume", "disk/cut", "--quiet") == 1  # there is no more room than before
+        assert not temporary_files("disk")
+        assert children.run("train", "--resume", "disk/cut", "--quiet") == 1  # the disk is still full
         assert "No space left on device" in error_line()
-        assert not temporaries("disk")
+        assert not temporary_files("disk")
         shutil.copytree("disk/cut", "cut")
         assert children.run("train", "chain", *wide, "--run-dir", "disk/two") == 1
         assert "No space left on device" in error_line()
@@ -390,14 +397,15 @@ def test_a_full_disk_ends_a_run_in_one_line_and_leaves_its_files_and_no_others(c
     assert outcome_of("cut") == outcome_of("whole")
 
 
-def test_a_disk_without_room_for_one_checkpoint_is_named_and_left_as_it_was(children: Children, small: Path) -> None:
+def test_a_disk_too_small_for_one_checkpoint_stays_empty(children: Children, small: Path) -> None:
+    """The error names the file."""
     with mounted(Path("disk"), "size=64k"):
         assert children.run("train", small, "--set", "network.sizes=[784, 30, 10]", "--run-dir", "disk/run") == 1
         assert error_line().startswith("Error: disk/run/checkpoints/last.safetensors: No space left on device")
         assert list(Path("disk").iterdir()) == []
 
 
-def test_a_disk_that_is_read_only_is_named(children: Children) -> None:
+def test_a_read_only_disk_is_reported(children: Children) -> None:
     with mounted(Path("disk"), "ro"):
         assert children.run("train", "chain", "--run-dir", "disk/run") == 1
     assert error_line() == (
@@ -405,21 +413,21 @@ def test_a_disk_that_is_read_only_is_named(children: Children) -> None:
     )
 
 
-# Rights
+# Permissions
 
 
 @pytest.fixture
-def everybody_may_read_the_program() -> None:
-    """Whoever root becomes must still be able to load the recipes."""
+def program_readable_by_everybody() -> None:
+    """Skip unless another user can read the installed program, too."""
     place = Path(str(files("nn_configs"))).resolve()
     closed = [folder for folder in (place, *place.parents) if not folder.stat().st_mode & stat.S_IXOTH]
     if os.getuid() == 0 and closed:
         pytest.skip(f"needs the program where everybody may read it: {closed[-1]} is closed to others")
 
 
-@pytest.mark.usefixtures("everybody_may_read_the_program")
-def test_a_directory_in_which_one_may_not_write_is_named(children: Children) -> None:
-    rights = {"user": NOBODY} if os.getuid() == 0 else {}  # what is forbidden does not bind root
+@pytest.mark.usefixtures("program_readable_by_everybody")
+def test_a_directory_without_write_permission_is_reported(children: Children) -> None:
+    rights = {"user": NOBODY} if os.getuid() == 0 else {}  # root may write anywhere
     Path("theirs").mkdir(mode=0o555)
     assert children.run("train", "chain", "--run-dir", "theirs/run", **rights) == 1
     assert error_line() == (
@@ -428,8 +436,8 @@ def test_a_directory_in_which_one_may_not_write_is_named(children: Children) -> 
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else")
-@pytest.mark.usefixtures("everybody_may_read_the_program")
-def test_a_run_of_somebody_else_is_not_continued(children: Children) -> None:
+@pytest.mark.usefixtures("program_readable_by_everybody")
+def test_another_users_run_is_not_resumed(children: Children) -> None:
     assert children.run("train", "chain", "--run-dir", "run", "--set", "training.epochs=2", "--quiet") == 0
     before = files_of("run")
     assert children.run("train", "--resume", "run", "--set", "training.epochs=4", user=NOBODY) == 1
@@ -438,9 +446,9 @@ def test_a_run_of_somebody_else_is_not_continued(children: Children) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root, to become somebody else")
-@pytest.mark.usefixtures("everybody_may_read_the_program")
-def test_digits_of_somebody_else_that_may_not_be_read_are_named(children: Children, digits: Path) -> None:
-    with tempfile.TemporaryDirectory() as directory:  # unlike `tmp_path`, open to everybody once it is told to be
+@pytest.mark.usefixtures("program_readable_by_everybody")
+def test_another_users_unreadable_digits_are_reported(children: Children, digits: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:  # unlike `tmp_path`, others may enter it
         theirs = Path(directory, "theirs")
         shutil.copytree(digits, theirs)
         for place in (Path(directory), theirs):
@@ -454,26 +462,26 @@ def test_digits_of_somebody_else_that_may_not_be_read_are_named(children: Childr
         assert not run.exists()
 
 
-# Many
+# Many processes at once
 
 
-def test_twenty_runs_started_at_once_have_a_directory_each_and_all_finish(children: Children) -> None:
+def test_twenty_simultaneous_runs_get_separate_directories_and_finish(children: Children) -> None:
     children.order(*(nn_order("train", "chain", "--quiet", out=f"out{i}", err=f"err{i}") for i in range(20)))
     children.go()
-    assert children.codes() == [0] * 20
+    assert children.exit_codes() == [0] * 20
     runs = list(Path("runs").iterdir())
     assert len(runs) == 20
     assert {f"run          {run}" for run in runs} == {Path(f"out{i}").read_text().splitlines()[1] for i in range(20)}
     assert len({json.loads((run / "run.json").read_text())["fingerprint"] for run in runs}) == 1
-    assert not temporaries("runs")
+    assert not temporary_files("runs")
 
 
-def test_of_twenty_that_want_the_same_directory_one_gets_it(children: Children) -> None:
+def test_only_one_of_twenty_runs_gets_the_same_directory(children: Children) -> None:
     children.order(
         *(nn_order("train", "chain", "--quiet", "--run-dir", "run", out=f"out{i}", err=f"err{i}") for i in range(20))
     )
     children.go()
-    assert sorted(children.codes()) == [0] + [1] * 19
+    assert sorted(children.exit_codes()) == [0] + [1] * 19
     lines = [Path(f"err{i}").read_text() for i in range(20)]
     assert sorted(line[:28] for line in lines) == [""] + ["Error: run: exists already, "] * 19
     assert json.loads(Path("run/run.json").read_text())["status"] == "finished"

@@ -1,4 +1,4 @@
-"""Deslanted digits stand upright, wherever they come from, and nothing else of them changes."""
+"""Deslanted digits stand upright, whatever their source, and nothing else about them changes."""
 
 import json
 from pathlib import Path
@@ -16,14 +16,14 @@ SIDE = 28
 
 
 def bar(slant: float) -> np.ndarray:
-    """A bar that leans by so many pixels sideways for each pixel down, its edges grey."""
+    """A bar with grey edges that leans `slant` pixels sideways for each pixel down."""
     y, x = np.mgrid[:SIDE, :SIDE]
     distance = np.abs(x - 13 - slant * (y - 15))
     return (255 * np.clip(2.5 - distance, 0, 1) * ((y > 5) & (y < 25))).astype(np.uint8)
 
 
 def slant_of(image: np.ndarray) -> float:
-    """α by the formula, with loops."""
+    """The slant α, calculated with loops by the formula."""
     weight = image.astype(float)
     total = weight.sum()
     x_mean = sum(x * weight[y, x] for y in range(SIDE) for x in range(SIDE)) / total
@@ -35,11 +35,11 @@ def slant_of(image: np.ndarray) -> float:
 @pytest.mark.parametrize("slant", [-0.6, -0.2, 0.0, 0.35])
 def test_a_leaning_bar_is_made_upright_about_its_centre(slant: float) -> None:
     (upright,) = deslant(bar(slant)[np.newaxis])
-    np.testing.assert_allclose(upright, bar(0.0), atol=90 if slant else 4)  # grey edges, interpolated
+    np.testing.assert_allclose(upright, bar(0.0), atol=90 if slant else 4)  # the grey edges are interpolated
     assert abs(slant_of(upright)) < 0.02
 
 
-def test_drawn_digits_have_no_slant_left_and_keep_their_brightness_row_by_row() -> None:
+def test_deslanting_removes_the_slant_and_keeps_each_rows_brightness() -> None:
     images, _ = draw_digits(40, 3, "train")
     upright = deslant(images)
     assert np.mean([abs(slant_of(image)) for image in images]) > 0.05
@@ -47,7 +47,7 @@ def test_drawn_digits_have_no_slant_left_and_keep_their_brightness_row_by_row() 
     np.testing.assert_allclose(upright.sum(axis=2, dtype=int), images.sum(axis=2, dtype=int), atol=SIDE)
 
 
-def test_it_is_the_formula_pixel_by_pixel() -> None:
+def test_deslanting_follows_the_formula_pixel_by_pixel() -> None:
     images, _ = draw_digits(5, 4, "train")
     for image, upright in zip(images, deslant(images), strict=True):
         weight = image.astype(float)
@@ -59,20 +59,22 @@ def test_it_is_the_formula_pixel_by_pixel() -> None:
         np.testing.assert_allclose(upright, expected, atol=0.51)
 
 
-def test_each_image_has_its_own_slant_however_many_there_are() -> None:
+def test_each_image_is_deslanted_by_its_own_slant() -> None:
+    """This also holds for more images than one chunk holds."""
     count = CHUNK // SIDE**2 + 3  # more than one chunk
     slants = np.linspace(-0.5, 0.5, count)
     upright = deslant(np.stack([bar(slant) for slant in slants]))
     assert max(abs(slant_of(image)) for image in upright[[0, 1, count // 2, count - 2, count - 1]]) < 0.02
 
 
-def test_what_has_no_height_to_lean_stays_as_it_is() -> None:
+def test_horizontal_lines_and_blank_images_stay_unchanged() -> None:
     line, blank = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
     line[9, 3:20] = 200
     np.testing.assert_array_equal(deslant(np.stack([line, blank])), [line, blank])
 
 
-def test_the_commands_deslant_whatever_a_network_so_configured_sees(nn: Command, small: Path, digits: Path) -> None:
+def test_evaluate_and_resume_deslant_for_networks_trained_that_way(nn: Command, small: Path, digits: Path) -> None:
+    """Digits from another source are deslanted too."""
     assert nn("train", small, "--set", "data.deslant=true", "--run-dir", "run", "--quiet").code == 0
     assert "deslant: true" in Path("run/config.yaml").read_text()
     upright = json.loads(nn("evaluate", "run", "--json").out)
@@ -89,11 +91,11 @@ def test_the_commands_deslant_whatever_a_network_so_configured_sees(nn: Command,
     assert other["cost"] == json.loads(nn("evaluate", "run", "--json").out)["cost"]
 
 
-def test_inputs_that_are_no_square_images_are_not_deslanted(nn: Command) -> None:
+def test_deslanting_refuses_inputs_other_than_square_images(nn: Command) -> None:
     for arguments, reason in (
-        (["chain", "--set", "data.deslant=true"], "data.deslant: is for images, and data.source: inline has none; --set data.deslant=false"),
+        (["chain", "--set", "data.deslant=true"], "data.deslant: needs images, but data.source: inline has none; turn it off with --set data.deslant=false"),
         (["nielsen", "--set", "data.deslant=true", "--set", "network.sizes=[780,10]"],
-         "data.deslant: is for square images, and 780 inputs of network.sizes make none; --set data.deslant=false"),
+         "data.deslant: needs square images, but 780 inputs (network.sizes) do not form a square; turn it off with --set data.deslant=false"),
     ):  # fmt: skip
         outcome = nn("train", *arguments)
         assert outcome.code == 2

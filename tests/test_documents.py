@@ -28,7 +28,7 @@ def group() -> click.Group:
     return found
 
 
-def test_every_command_and_every_option_is_in_the_readme() -> None:
+def test_the_readme_lists_every_command_and_option() -> None:
     for name, command in group().commands.items():
         assert f"`nn {name}" in COMMANDS, name
         for parameter in command.params:
@@ -36,13 +36,13 @@ def test_every_command_and_every_option_is_in_the_readme() -> None:
                 assert re.search(rf"`{parameter.opts[0]}[` ]", COMMANDS), f"{name} {parameter.opts[0]}"
 
 
-def test_every_recipe_is_in_the_readme() -> None:
+def test_the_readme_lists_every_recipe() -> None:
     for file in files("nn_configs").iterdir():
         if file.name.endswith(".yaml"):
             assert f"`{file.name.removesuffix('.yaml')}`" in README, file.name
 
 
-def test_every_runtime_dependency_is_justified_in_the_readme() -> None:
+def test_the_readme_justifies_every_runtime_dependency() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -51,14 +51,14 @@ def test_every_runtime_dependency_is_justified_in_the_readme() -> None:
         assert f"| {name} |" in CONTRIBUTING, name
 
 
-def test_every_public_name_of_the_library_is_in_the_readme() -> None:
+def test_the_readme_mentions_every_public_name() -> None:
     for name in mnist_nn.__all__:
         assert re.search(
             rf"`{name}[`.]|^(from mnist_nn import|    eta_gradient = |cost, sgd).*\b{name}\b", README, re.M
         ), name
 
 
-def test_the_formula_table_names_functions_that_exist() -> None:
+def test_functions_in_the_formula_table_exist() -> None:
     table = README.split("## Read these five files")[1].split("\n## ")[0]
     places = re.findall(r"\[`([\w.]+)`\]\((mnist_nn/\w+/\w+\.py)\)", table)
     assert len(places) >= 12
@@ -70,7 +70,7 @@ def test_the_formula_table_names_functions_that_exist() -> None:
         assert callable(value) or isinstance(value, property), name
 
 
-def test_the_code_quoted_in_the_formula_table_stands_in_the_file_named_beside_it() -> None:
+def test_code_quoted_in_the_formula_table_is_in_its_file() -> None:
     table = README.split("## Read these five files")[1].split("\n## ")[0]
     rows = [row for row in table.splitlines() if row.startswith("|") and "mnist_nn/" in row]
     for row in rows:
@@ -88,8 +88,11 @@ def test_the_readmes_python_example_runs(capsys: pytest.CaptureFixture[str]) -> 
     assert "True" in capsys.readouterr().out
 
 
-def test_the_readmes_transcripts_have_the_shape_of_what_the_commands_print(nn: Command) -> None:
-    """Trains the network that the README shows; its numbers may differ in the last digits on another machine."""
+def test_the_readmes_transcripts_match_what_the_commands_print(nn: Command) -> None:
+    """Trains the network that the README shows.
+
+    Numbers are left out, because the last digits may differ on another machine.
+    """
 
     def shape(text: str) -> list[str]:
         text = re.sub(r"[━█▁-▇◀▶]+|(all \S+ are )?labels? .*|read as .*|raised|lowered", "", text)
@@ -108,21 +111,21 @@ def test_the_readmes_transcripts_have_the_shape_of_what_the_commands_print(nn: C
             assert line in printed, line
 
 
-def test_the_readmes_commands_are_commands_that_exist(nn: Command) -> None:
+def test_commands_in_the_readme_exist(nn: Command) -> None:
     commands = group().commands
     for document in DOCUMENTS:
         for line in re.findall(r"^\$ nn ([\w-]+)", document.read_text(encoding="utf-8"), re.MULTILINE):
             assert line in commands, f"{document}: {line}"
 
 
-def test_the_map_of_folders_names_every_module() -> None:
+def test_contributing_lists_every_module() -> None:
     for folder in ("cli", "mnist_nn", "data_scripts"):
         for file in (ROOT / folder).rglob("*.py"):
             if file.name != "__init__.py":
                 assert f"`{file.name}`" in CONTRIBUTING, f"{folder}/{file.name}"
 
 
-def test_every_test_that_the_documents_name_exists() -> None:
+def test_every_test_named_in_the_documents_exists() -> None:
     written = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py"))
     for document in ("SECURITY.md", "tests/README.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
@@ -132,7 +135,7 @@ def test_every_test_that_the_documents_name_exists() -> None:
             assert (ROOT / "tests" / name).exists(), f"{document}: {name}"
 
 
-def test_relative_links_in_the_documents_lead_somewhere() -> None:
+def test_relative_links_in_the_documents_work() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):

@@ -1,4 +1,7 @@
-"""The download gives the pinned bytes, from mirrors that fail, stall or lie, or a DownloadError in time and no file."""
+"""The download gives the pinned bytes, or a DownloadError in time and no file.
+
+The mirrors here fail, stall or send wrong content.
+"""
 
 import gzip
 import hashlib
@@ -39,7 +42,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = pinned("digits.gz", CONTENT)
 GOOD = body(CONTENT)
 LIMITS = Limits(connect=0.25, read=0.5, window=0.5, window_bytes=1000, deadline=30, rounds=1, backoff=0.01)
-IN_TIME = 5.0  # seconds; far more than LIMITS ask for, far less than their deadline
+IN_TIME = 5.0  # seconds: much longer than LIMITS allow without progress, much shorter than the deadline
 AGES = 600.0
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 
@@ -55,18 +58,18 @@ def byte_by_byte(content: Iterable[int]) -> Iterator[Step]:
 
 
 def trickle() -> Iterable[Step]:
-    """The content in a second."""
+    """The content, sent over about one second."""
     yield head(200)
     for i in range(0, SIZE, SIZE // 20):
         yield CONTENT[i : i + SIZE // 20]
         yield 0.05
 
 
-def only_length(length: int) -> str:
+def wrong_length(length: int) -> str:
     return f"sent {length:,} bytes instead of {SIZE:,}"
 
 
-LIES: dict[str, tuple[Script, str]] = {
+BAD_ANSWERS: dict[str, tuple[Script, str]] = {
     "forbidden": (body(b"no", status=403), "answered 403 Forbidden"),
     "not found": (body(b"no", status=404), "answered 404 Not Found"),
     "too many requests": (
@@ -75,10 +78,10 @@ LIES: dict[str, tuple[Script, str]] = {
     ),
     "server error": (body(b"no", status=500), "answered 500 Internal Server Error"),
     "error with the right body": (body(CONTENT, status=503), "answered 503 Service Unavailable"),
-    "short": (body(CONTENT[:-1]), only_length(SIZE - 1)),
+    "short": (body(CONTENT[:-1]), wrong_length(SIZE - 1)),
     "shorter than it says": (body(CONTENT[:-1], length=SIZE), r"broke off \(\w+\)"),
-    "empty": (body(b""), only_length(0)),
-    "long": (body(CONTENT + b"x"), only_length(SIZE + 1)),
+    "empty": (body(b""), wrong_length(0)),
+    "long": (body(CONTENT + b"x"), wrong_length(SIZE + 1)),
     "endless": (endless(head(200), b"x" * CHUNK), r"sent [\d,]+ bytes instead of .*"),
     "endless chunks": (
         endless(head(200, "Transfer-Encoding: chunked"), b"400\r\n" + b"x" * 1024 + b"\r\n"),
@@ -87,11 +90,11 @@ LIES: dict[str, tuple[Script, str]] = {
     "endless length of a chunk": (endless(head(200, "Transfer-Encoding: chunked"), b"0" * CHUNK), r"broke off \(\w+\)"),
     "endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), r"broke off \(\w+\)"),
     "wrong body of the right length": (body(bytes(SIZE)), r"sent other content \(its SHA-256 is wrong\)"),
-    "HTML": (body(HTML, "Content-Type: text/html"), only_length(len(HTML))),
+    "HTML": (body(HTML, "Content-Type: text/html"), wrong_length(len(HTML))),
     "HTML of the right length": (body(HTML.ljust(SIZE)), r"sent other content \(its SHA-256 is wrong\)"),
     "compressed once more": (
         body(gzip.compress(CONTENT, mtime=0), "Content-Encoding: gzip"),
-        only_length(len(gzip.compress(CONTENT, mtime=0))),
+        wrong_length(len(gzip.compress(CONTENT, mtime=0))),
     ),
     "redirect loop": (body(b"", f"Location: {FILE.name}", status=302), "redirects without end"),
     "redirect loop with endless bodies": (
@@ -106,13 +109,13 @@ LIES: dict[str, tuple[Script, str]] = {
         body(b"", "Location: data:application/gzip,x", status=302),
         "leads to something that is not HTTPS",
     ),
-    "redirect to nowhere": (body(b"", status=302), only_length(0)),
+    "redirect to nowhere": (body(b"", status=302), wrong_length(0)),
     "reset": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], 0.05, RESET], r"broke off \(\w+\)"),
     "closes without an answer": (lambda: [], r"broke off \(\w+\)"),
     "not HTTP": (lambda: [b"SSH-2.0-OpenSSH_9.9\r\n"], r"broke off \(\w+\)"),
     "nothing at all": (lambda: [AGES], "stopped answering"),
     "half, then nothing": (lambda: [head(200, f"Content-Length: {SIZE}"), CONTENT[:5000], AGES], "stopped answering"),
-    "a byte now and then": (  # each second, seen from a patience of ten
+    "a byte now and then": (  # with the usual limits of ten seconds this is a byte each second
         lambda: itertools.chain([head(200, f"Content-Length: {SIZE}")], byte_by_byte(CONTENT)),
         f"too slow, 0 of {SIZE:,} bytes so far",
     ),
@@ -140,8 +143,8 @@ def server() -> Iterator[LyingServer]:
 
 
 @pytest.fixture
-def deaf() -> Iterator[str]:
-    """The authority of a port that is taken, but where nobody listens."""
+def closed_port() -> Iterator[str]:
+    """Host and port of a reserved port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"
@@ -154,7 +157,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def http_session() -> requests.Session:
-    """The usual session, but allowed to speak plain HTTP."""
+    """The usual session, but with plain HTTP allowed."""
     session = https_session()
     session.mount("http://", HTTPAdapter())
     return session
@@ -175,16 +178,15 @@ def content_of(directory: Path) -> dict[str, bytes]:
 # One mirror
 
 
-def test_a_good_answer_becomes_the_file_and_nothing_else(server: LyingServer, directory: Path) -> None:
+def test_a_good_answer_is_saved_as_the_only_file(server: LyingServer, directory: Path) -> None:
     download_here(directory, server.answer("/", GOOD))
     assert content_of(directory) == {FILE.name: CONTENT}
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_lie_is_refused_in_time_with_its_reason_and_changes_no_file(
-    server: LyingServer, directory: Path, lie: str
-) -> None:
-    script, reason = LIES[lie]
+@pytest.mark.parametrize("case", BAD_ANSWERS)
+def test_a_bad_answer_is_refused_quickly_and_changes_no_file(server: LyingServer, directory: Path, case: str) -> None:
+    """The error gives the reason."""
+    script, reason = BAD_ANSWERS[case]
     url = server.answer("/lies/", script)
     directory.mkdir()
     before = {FILE.name: b"damaged", "other.gz": b"intact", "mine.txt": b"mine"}
@@ -199,19 +201,20 @@ def test_a_lie_is_refused_in_time_with_its_reason_and_changes_no_file(
     assert content_of(directory) == before
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_after_a_lie_the_next_mirror_is_asked(server: LyingServer, directory: Path, lie: str) -> None:
-    script, _ = LIES[lie]
+@pytest.mark.parametrize("case", BAD_ANSWERS)
+def test_after_a_bad_answer_the_next_mirror_is_asked(server: LyingServer, directory: Path, case: str) -> None:
+    script, _ = BAD_ANSWERS[case]
     download_here(directory, server.answer("/lies/", script), server.answer("/good/", GOOD))
     assert content_of(directory) == {FILE.name: CONTENT}
 
 
-def test_identity_is_asked_for(server: LyingServer) -> None:
+def test_downloads_request_no_compression(server: LyingServer) -> None:
     fetch_here(server.answer("/", GOOD))
     assert "accept-encoding: identity\r\n" in server.requests[0].lower()
 
 
-def test_the_bytes_count_as_sent_though_they_are_declared_compressed(server: LyingServer) -> None:
+def test_a_content_encoding_header_does_not_trigger_decompression(server: LyingServer) -> None:
+    """The bytes count as they were sent, although the header declares them compressed."""
     assert fetch_here(server.answer("/", body(CONTENT, "Content-Encoding: gzip"))) == CONTENT
 
 
@@ -224,7 +227,7 @@ def test_the_bytes_count_as_sent_though_they_are_declared_compressed(server: Lyi
     ],
     ids=["until the connection closes", "in chunks", "with a pause"],
 )
-def test_the_right_bytes_are_taken_however_they_are_sent(server: LyingServer, script: Script) -> None:
+def test_correct_bytes_are_accepted_however_they_are_sent(server: LyingServer, script: Script) -> None:
     assert fetch_here(server.answer("/", script)) == CONTENT
 
 
@@ -233,14 +236,14 @@ def test_a_redirect_is_followed(server: LyingServer) -> None:
     assert fetch_here(server.answer("/moved", body(b"", "Location: /good/", status=301))) == CONTENT
 
 
-def test_a_steady_trickle_is_not_too_slow(server: LyingServer) -> None:
+def test_a_slow_but_steady_answer_is_accepted(server: LyingServer) -> None:
     limits = Limits(connect=0.1, read=0.5, window=0.5, window_bytes=1000, rounds=1)
     start = time.monotonic()
     assert fetch_here(server.answer("/", trickle), limits=limits) == CONTENT
-    assert time.monotonic() - start > limits.connect + limits.window  # so that it was judged
+    assert time.monotonic() - start > limits.connect + limits.window  # long enough for the speed check to apply
 
 
-def test_an_endless_body_is_cut_off_at_the_size(server: LyingServer) -> None:
+def test_reading_stops_at_the_expected_size(server: LyingServer) -> None:
     url = server.answer("/", endless(head(200), b"x" * CHUNK))
     heard: list[int] = []
     with pytest.raises(DownloadError):
@@ -248,7 +251,7 @@ def test_an_endless_body_is_cut_off_at_the_size(server: LyingServer) -> None:
     assert SIZE < max(heard) <= SIZE + CHUNK
 
 
-def test_the_bytes_received_are_reported_up_to_the_last(server: LyingServer) -> None:
+def test_progress_is_reported_up_to_the_last_byte(server: LyingServer) -> None:
     url = server.answer("/", lambda: [head(200), CONTENT[:CHUNK], 0.2, CONTENT[CHUNK:]])
     heard: list[int] = []
     fetch([url], SIZE, SHA256, on_bytes=heard.append, limits=LIMITS, session=http_session())
@@ -257,7 +260,7 @@ def test_the_bytes_received_are_reported_up_to_the_last(server: LyingServer) -> 
     assert heard[-1] == SIZE
 
 
-def test_a_mirror_that_was_given_up_is_not_listened_to(server: LyingServer) -> None:
+def test_the_connection_to_an_abandoned_mirror_is_closed(server: LyingServer) -> None:
     blocks = int(2 * IN_TIME / 0.01)
     url = server.answer("/", lambda: [head(200), *[b"x" * CHUNK, 0.01] * blocks])
     with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
@@ -272,7 +275,7 @@ def test_a_mirror_that_was_given_up_is_not_listened_to(server: LyingServer) -> N
 
 
 class Tunnel(HTTPAdapter):
-    """Carries https://mirror.test to a server without TLS."""
+    """Sends requests for https://mirror.test to a server without TLS."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -287,28 +290,28 @@ class Tunnel(HTTPAdapter):
 
 
 @pytest.fixture
-def tunnelled(server: LyingServer) -> Callable[[str], bytes]:
-    """Fetches a path of https://mirror.test with the session that speaks HTTPS alone."""
+def fetch_https(server: LyingServer) -> Callable[[str], bytes]:
+    """Fetches a path of https://mirror.test with the session that allows only HTTPS."""
     session = https_session()
     session.mount("https://mirror.test/", Tunnel(server.url))
     return lambda path: fetch(["https://mirror.test" + path], SIZE, SHA256, limits=LIMITS, session=session)
 
 
-def test_plain_http_is_refused_unasked(server: LyingServer) -> None:
+def test_plain_http_is_refused_without_a_request(server: LyingServer) -> None:
     with pytest.raises(DownloadError, match="leads to something that is not HTTPS"):
         fetch([server.answer("/", GOOD)], SIZE, SHA256, limits=LIMITS)
     assert server.requests == []
 
 
-def test_a_redirect_to_plain_http_is_refused(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+def test_a_redirect_to_plain_http_is_refused(server: LyingServer, fetch_https: Callable[[str], bytes]) -> None:
     plain = server.answer("/plain", GOOD)
     server.answer("/moved", body(b"", f"Location: {plain}", status=302))
     with pytest.raises(DownloadError, match=r"https://mirror\.test/moved: leads to something that is not HTTPS"):
-        tunnelled("/moved")
+        fetch_https("/moved")
     assert server.paths() == ["/moved"]
 
 
-def test_after_a_redirect_to_plain_http_the_next_mirror_is_asked(server: LyingServer) -> None:
+def test_after_a_plain_http_redirect_the_next_mirror_is_asked(server: LyingServer) -> None:
     server.answer("/moved", body(b"", f"Location: {server.answer('/plain', GOOD)}", status=302))
     server.answer("/good", GOOD)
     session = https_session()
@@ -318,21 +321,21 @@ def test_after_a_redirect_to_plain_http_the_next_mirror_is_asked(server: LyingSe
     assert server.paths() == ["/moved", "/good"]
 
 
-def test_a_redirect_to_https_is_followed(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+def test_a_redirect_to_https_is_followed(server: LyingServer, fetch_https: Callable[[str], bytes]) -> None:
     server.answer("/good", GOOD)
     server.answer("/moved", body(b"", "Location: https://mirror.test/good", status=302))
-    assert tunnelled("/moved") == CONTENT
+    assert fetch_https("/moved") == CONTENT
 
 
-def test_five_redirects_are_followed_and_no_sixth(server: LyingServer, tunnelled: Callable[[str], bytes]) -> None:
+def test_at_most_five_redirects_are_followed(server: LyingServer, fetch_https: Callable[[str], bytes]) -> None:
     server.answer("/", *[body(b"", "Location: /", status=302)] * 5, GOOD)
-    assert tunnelled("/") == CONTENT
+    assert fetch_https("/") == CONTENT
     server.answer("/", *[body(b"", "Location: /", status=302)] * 6, GOOD)
     with pytest.raises(DownloadError, match="redirects without end"):
-        tunnelled("/")
+        fetch_https("/")
 
 
-def test_a_server_without_tls_is_not_spoken_to(server: LyingServer) -> None:
+def test_a_server_without_tls_is_refused(server: LyingServer) -> None:
     url = server.answer("/", GOOD).replace("http:", "https:")
     with pytest.raises(DownloadError, match="offers no trustworthy TLS connection"):
         fetch([url], SIZE, SHA256, limits=LIMITS)
@@ -343,28 +346,28 @@ def test_a_server_without_tls_is_not_spoken_to(server: LyingServer) -> None:
 
 
 def test_later_rounds_ask_every_mirror_again_in_order(server: LyingServer) -> None:
-    first = server.answer("/first", LIES["server error"][0], LIES["reset"][0], GOOD)
-    second = server.answer("/second", LIES["not found"][0])
+    first = server.answer("/first", BAD_ANSWERS["server error"][0], BAD_ANSWERS["reset"][0], GOOD)
+    second = server.answer("/second", BAD_ANSWERS["not found"][0])
     assert fetch_here(first, second, limits=Limits(rounds=3, backoff=0.01)) == CONTENT
     assert server.paths() == ["/first", "/second", "/first", "/second", "/first"]
 
 
-def test_after_the_last_round_the_message_has_each_mirror_s_last_answer(server: LyingServer) -> None:
-    first = server.answer("/first", LIES["server error"][0], LIES["forbidden"][0], GOOD)
-    second = server.answer("/second", LIES["not found"][0])
+def test_the_error_quotes_each_mirrors_last_answer(server: LyingServer) -> None:
+    first = server.answer("/first", BAD_ANSWERS["server error"][0], BAD_ANSWERS["forbidden"][0], GOOD)
+    second = server.answer("/second", BAD_ANSWERS["not found"][0])
     with pytest.raises(DownloadError) as error:
         fetch_here(first, second, limits=Limits(rounds=2, backoff=0.01))
     assert str(error.value) == f"{first}: answered 403 Forbidden; {second}: answered 404 Not Found"
 
 
-def test_the_pause_before_a_round_doubles(server: LyingServer) -> None:
-    url = server.answer("/", LIES["server error"][0], LIES["server error"][0], GOOD)
+def test_the_pause_between_rounds_doubles(server: LyingServer) -> None:
+    url = server.answer("/", BAD_ANSWERS["server error"][0], BAD_ANSWERS["server error"][0], GOOD)
     start = time.monotonic()
     fetch_here(url, limits=Limits(rounds=3, backoff=0.1))
     assert time.monotonic() - start >= 0.1 + 0.2
 
 
-def test_the_deadline_ends_an_answer_that_is_not_too_slow(server: LyingServer) -> None:
+def test_the_deadline_also_ends_a_steady_answer(server: LyingServer) -> None:
     start = time.monotonic()
     with pytest.raises(DownloadError, match=r"not finished within 0\.3 s"):
         fetch_here(server.answer("/", trickle), limits=Limits(deadline=0.3))
@@ -372,7 +375,7 @@ def test_the_deadline_ends_an_answer_that_is_not_too_slow(server: LyingServer) -
 
 
 def test_the_deadline_ends_rounds_and_pauses(server: LyingServer) -> None:
-    url = server.answer("/", LIES["server error"][0])
+    url = server.answer("/", BAD_ANSWERS["server error"][0])
     start = time.monotonic()
     with pytest.raises(DownloadError, match="answered 500"):
         fetch_here(url, limits=Limits(rounds=8, backoff=0.05, deadline=0.3))
@@ -380,7 +383,7 @@ def test_the_deadline_ends_rounds_and_pauses(server: LyingServer) -> None:
     assert len(server.requests) <= 3  # at 0, 0.05 and 0.15 s; the next would be at 0.35 s
 
 
-def test_a_name_look_up_that_hangs_does_not_hang_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_dns_lookup_does_not_hang_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
 
     def look_up(*_: object) -> None:
@@ -397,23 +400,24 @@ def test_a_name_look_up_that_hangs_does_not_hang_the_caller(monkeypatch: pytest.
     assert time.monotonic() - start < IN_TIME
 
 
-def test_where_nobody_listens_no_second_round_is_tried(deaf: str, directory: Path) -> None:
+def test_no_second_round_if_no_mirror_is_reachable(closed_port: str, directory: Path) -> None:
     start = time.monotonic()
-    with pytest.raises(DownloadError, match=f"http://{deaf}/{FILE.name}: cannot be reached$"):
-        download_here(directory, f"http://{deaf}/", limits=Limits(rounds=5, backoff=IN_TIME))
+    with pytest.raises(DownloadError, match=f"http://{closed_port}/{FILE.name}: cannot be reached$"):
+        download_here(directory, f"http://{closed_port}/", limits=Limits(rounds=5, backoff=IN_TIME))
     assert time.monotonic() - start < IN_TIME
     assert content_of(directory) == {}
 
 
-def test_where_one_mirror_cannot_be_reached_the_other_is_asked_in_every_round(server: LyingServer, deaf: str) -> None:
-    flaky = server.answer("/", LIES["server error"][0], GOOD)
-    assert fetch_here(f"http://{deaf}/", flaky, limits=Limits(rounds=2, backoff=0.01)) == CONTENT
+def test_an_unreachable_mirror_does_not_stop_further_rounds(server: LyingServer, closed_port: str) -> None:
+    """The other mirror is asked in every round."""
+    flaky = server.answer("/", BAD_ANSWERS["server error"][0], GOOD)
+    assert fetch_here(f"http://{closed_port}/", flaky, limits=Limits(rounds=2, backoff=0.01)) == CONTENT
 
 
 # The data directory
 
 
-def test_a_damaged_file_is_replaced_when_the_download_succeeds(server: LyingServer, directory: Path) -> None:
+def test_a_successful_download_replaces_a_damaged_file(server: LyingServer, directory: Path) -> None:
     directory.mkdir()
     (directory / FILE.name).write_bytes(b"damaged")
     download_here(directory, server.answer("/", GOOD))
@@ -422,7 +426,7 @@ def test_a_damaged_file_is_replaced_when_the_download_succeeds(server: LyingServ
 
 def test_files_fetched_before_a_failure_are_kept(server: LyingServer, directory: Path) -> None:
     other = pinned("other.gz", b"other")
-    server.answer(f"/{other.name}", LIES["not found"][0])
+    server.answer(f"/{other.name}", BAD_ANSWERS["not found"][0])
     with pytest.raises(DownloadError, match=f"^{other.name} could not be downloaded"):
         download_mnist(
             directory, [FILE, other], mirrors=[server.answer("/", GOOD)], limits=LIMITS, session=http_session()
@@ -430,7 +434,7 @@ def test_files_fetched_before_a_failure_are_kept(server: LyingServer, directory:
     assert content_of(directory) == {FILE.name: CONTENT}
 
 
-def test_the_bytes_received_are_reported_for_each_file(server: LyingServer, directory: Path) -> None:
+def test_progress_is_reported_for_each_file(server: LyingServer, directory: Path) -> None:
     other = pinned("other.gz", b"other")
     server.answer(f"/{other.name}", body(b"other"))
     heard: dict[PinnedFile, int] = {}
@@ -445,14 +449,14 @@ def test_the_bytes_received_are_reported_for_each_file(server: LyingServer, dire
     assert heard == {FILE: SIZE, other: 5}
 
 
-def test_a_data_directory_that_is_a_file_is_named(server: LyingServer, directory: Path) -> None:
+def test_a_file_in_place_of_the_data_directory_is_reported(server: LyingServer, directory: Path) -> None:
     directory.write_text("a file")
     with pytest.raises(DataError, match=f"^{re.escape(str(directory))}: the data directory cannot be made: "):
         download_here(directory, server.answer("/", GOOD))
     assert server.requests == []
 
 
-def test_a_file_that_cannot_be_written_is_named_and_leaves_nothing(server: LyingServer, directory: Path) -> None:
+def test_an_unwritable_file_is_reported_and_leaves_nothing_behind(server: LyingServer, directory: Path) -> None:
     (directory / FILE.name / "in the way").mkdir(parents=True)
     with pytest.raises(DataError, match=f"^{re.escape(str(directory / FILE.name))}: cannot be written: "):
         download_here(directory, server.answer("/", GOOD))
@@ -481,7 +485,7 @@ print([is_intact(Path(directory), file) for file in wanted])
 
 
 def downloader(fate: str, url: str, directory: Path, *files: PinnedFile) -> "subprocess.Popen[str]":
-    """A process that downloads when it reads a line."""
+    """A process that starts its download when it reads a line."""
     pinned = [f"{file.name}:{file.size}:{file.sha256}" for file in files]
     return subprocess.Popen(
         [sys.executable, "-c", DOWNLOADER, fate, url, str(directory), *pinned],
@@ -492,9 +496,8 @@ def downloader(fate: str, url: str, directory: Path, *files: PinnedFile) -> "sub
     )
 
 
-def test_twenty_processes_at_once_fill_one_cold_directory_with_intact_files(
-    server: LyingServer, directory: Path
-) -> None:
+def test_twenty_processes_can_fill_one_empty_directory_at_once(server: LyingServer, directory: Path) -> None:
+    """Every process finds all files intact, and the directory holds nothing else."""
     contents = {f"{i}.gz": random.Random(i).randbytes(300_000) for i in range(3)}
     for name, content in contents.items():
         server.answer(f"/{name}", body(content))
@@ -513,9 +516,8 @@ def test_twenty_processes_at_once_fill_one_cold_directory_with_intact_files(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_what_a_killed_download_left_blocks_nobody_and_is_removed_after_an_hour(
-    server: LyingServer, directory: Path
-) -> None:
+def test_a_killed_downloads_leftovers_are_removed_after_an_hour(server: LyingServer, directory: Path) -> None:
+    """Until then they block no other download. Other files in the directory stay."""
     url = server.answer("/", GOOD)
     process = downloader("is killed", url, directory, FILE)
     process.communicate("go\n", timeout=60)
@@ -525,7 +527,7 @@ def test_what_a_killed_download_left_blocks_nobody_and_is_removed_after_an_hour(
     assert content_of(directory) == {
         leftover.name: CONTENT,
         FILE.name: CONTENT,
-    }  # it may be somebody's who still writes
+    }  # another process may still be writing it
     hour = time.time() - 3601
     os.utime(leftover, (hour, hour))
     mine = {"mine.tmp": b"", ".mine": b"", "mine.gz": b"", "notes.txt": b"", f"{FILE.name}.tmp": b""}
@@ -537,7 +539,7 @@ def test_what_a_killed_download_left_blocks_nobody_and_is_removed_after_an_hour(
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_in_the_place_of_a_file_is_no_file_and_is_replaced(server: LyingServer, directory: Path) -> None:
+def test_a_pipe_in_place_of_a_file_is_replaced(server: LyingServer, directory: Path) -> None:
     directory.mkdir()
     os.mkfifo(directory / FILE.name)
     assert not is_intact(directory, FILE)
@@ -550,12 +552,13 @@ def test_a_pipe_in_the_place_of_a_file_is_no_file_and_is_replaced(server: LyingS
     [(CONTENT, True), (CONTENT[:-1], False), (CONTENT + b"x", False), (CONTENT[:-1] + b"x", False), (b"", False)],
     ids=["the file", "too short", "too long", "a byte altered", "empty"],
 )
-def test_a_file_is_intact_if_it_has_the_pinned_bytes(tmp_path: Path, content: bytes, intact: bool) -> None:
+def test_only_the_pinned_bytes_count_as_intact(tmp_path: Path, content: bytes, intact: bool) -> None:
     (tmp_path / FILE.name).write_bytes(content)
     assert is_intact(tmp_path, FILE) == intact
 
 
-def test_a_file_that_is_not_there_is_not_intact(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_intact(tmp_path: Path) -> None:
+    """A directory in its place is not intact either."""
     assert not is_intact(tmp_path, FILE)
     (tmp_path / FILE.name).mkdir()
     assert not is_intact(tmp_path, FILE)
@@ -568,8 +571,8 @@ LABELS = np.array([3, 1, 4, 1, 5], np.uint8)
 
 
 @pytest.fixture
-def tiny(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PinnedFile, PinnedFile]:
-    """Five images and their labels, in the data directory and pinned in the place of MNIST."""
+def tiny_mnist(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PinnedFile, PinnedFile]:
+    """Five images and their labels, in the data directory and pinned instead of MNIST."""
     directory.mkdir()
 
     def write(name: str, array: Pixels) -> PinnedFile:
@@ -582,7 +585,7 @@ def tiny(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PinnedFile, 
     return files
 
 
-@pytest.mark.usefixtures("tiny")
+@pytest.mark.usefixtures("tiny_mnist")
 def test_intact_files_are_read(directory: Path) -> None:
     images, labels = load_mnist(directory, "train")
     np.testing.assert_array_equal(images, IMAGES)
@@ -590,10 +593,11 @@ def test_intact_files_are_read(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["images", "labels"])
-def test_readable_digits_that_are_not_mnist_s_are_refused_with_the_ways_out(
-    directory: Path, tiny: tuple[PinnedFile, PinnedFile], which: int
+def test_files_other_than_mnists_are_refused_with_advice(
+    directory: Path, tiny_mnist: tuple[PinnedFile, PinnedFile], which: int
 ) -> None:
-    path = directory / tiny[which].name
+    """The message offers `nn download` and data.source: idx."""
+    path = directory / tiny_mnist[which].name
     write_idx(path, (IMAGES, LABELS)[which] ^ np.uint8(1))
     with pytest.raises(DataError) as error:
         load_mnist(directory, "train")
@@ -604,10 +608,10 @@ def test_readable_digits_that_are_not_mnist_s_are_refused_with_the_ways_out(
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["images", "labels"])
-def test_a_missing_file_is_named_with_the_way_out(
-    directory: Path, tiny: tuple[PinnedFile, PinnedFile], which: int
+def test_a_missing_file_is_reported_with_advice(
+    directory: Path, tiny_mnist: tuple[PinnedFile, PinnedFile], which: int
 ) -> None:
-    path = directory / tiny[which].name
+    path = directory / tiny_mnist[which].name
     path.unlink()
     with pytest.raises(DataError) as error:
         load_mnist(directory, "train")
@@ -621,7 +625,7 @@ Run = Callable[..., tuple[int, str, list[str]]]
 
 @pytest.fixture
 def nn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs the installed command in an empty working directory: its exit code, stdout, and lines of stderr."""
+    """Runs the installed command in an empty working directory. Returns the exit code, stdout, and lines of stderr."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     (command,) = entry_points(group="console_scripts", name="nn")
@@ -639,7 +643,7 @@ def nn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.fixture
 def mirrors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the commands download from here, over HTTPS unless told otherwise."""
+    """Makes the commands download from the given URLs, over HTTPS unless the session allows more."""
 
     def use(*urls: str, session: requests.Session | None = None) -> None:
         download = partial(download_mnist, mirrors=urls, limits=LIMITS, session=session)
@@ -648,8 +652,8 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return use
 
 
-@pytest.mark.usefixtures("tiny")
-def test_nn_download_does_nothing_where_all_is_intact(
+@pytest.mark.usefixtures("tiny_mnist")
+def test_nn_download_does_nothing_if_all_files_are_intact(
     directory: Path, nn: Run, mirrors: Callable[..., None], server: LyingServer
 ) -> None:
     mirrors(server.answer("/", GOOD), session=http_session())
@@ -662,46 +666,51 @@ def test_nn_download_does_nothing_where_all_is_intact(
 @pytest.mark.parametrize(
     "damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"x")], ids=["missing", "damaged"]
 )
-def test_nn_download_fetches_only_what_is_not_intact(
+def test_nn_download_fetches_only_missing_or_damaged_files(
     directory: Path,
-    tiny: tuple[PinnedFile, PinnedFile],
+    tiny_mnist: tuple[PinnedFile, PinnedFile],
     nn: Run,
     mirrors: Callable[..., None],
     server: LyingServer,
     damage: Callable[[Path], object],
 ) -> None:
     before = content_of(directory)
-    damage(directory / tiny[1].name)
-    mirrors(server.answer("/", body(before[tiny[1].name])), session=http_session())
+    damage(directory / tiny_mnist[1].name)
+    mirrors(server.answer("/", body(before[tiny_mnist[1].name])), session=http_session())
     code, out, err = nn("download", "--data-dir", str(directory))
     assert (code, out) == (0, f"MNIST is in {directory}, verified (1 of 2 files fetched).\n")
     assert err == [f"downloading MNIST into {directory}"]
     assert content_of(directory) == before
-    assert server.paths() == [f"/{tiny[1].name}"]
+    assert server.paths() == [f"/{tiny_mnist[1].name}"]
 
 
 @pytest.mark.parametrize("command", ["download", "train"])
-def test_without_a_network_one_line_says_why_and_names_the_ways_on(
-    directory: Path, nn: Run, mirrors: Callable[..., None], deaf: str, command: str
+def test_without_a_network_one_line_explains_what_to_do(
+    directory: Path, nn: Run, mirrors: Callable[..., None], closed_port: str, command: str
 ) -> None:
-    mirrors(f"https://{deaf}/a/", f"https://{deaf}/b/")
+    """It gives the reason for each mirror, and the command leaves no files behind."""
+    mirrors(f"https://{closed_port}/a/", f"https://{closed_port}/b/")
     code, out, err = nn(command, "--data-dir", str(directory))
     assert (code, out) == (1, "")
     assert [line for line in err if line.startswith("Error: ")] == err[1:]
     assert err[0] == f"downloading MNIST into {directory}"
-    assert f"https://{deaf}/a/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
-    assert f"https://{deaf}/b/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
+    assert f"https://{closed_port}/a/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
+    assert f"https://{closed_port}/b/train-images-idx3-ubyte.gz: cannot be reached; " in err[1]
     assert "`nn train quickstart`" in err[1]
     assert "--data-dir" in err[1]
     assert content_of(directory) == {}
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_nn_train_does_not_replace_a_damaged_file_unasked(
-    directory: Path, tiny: tuple[PinnedFile, PinnedFile], nn: Run, mirrors: Callable[..., None], server: LyingServer
+def test_nn_train_does_not_replace_a_damaged_file(
+    directory: Path,
+    tiny_mnist: tuple[PinnedFile, PinnedFile],
+    nn: Run,
+    mirrors: Callable[..., None],
+    server: LyingServer,
 ) -> None:
     mirrors(server.answer("/", GOOD), session=http_session())
-    path = directory / tiny[0].name
+    path = directory / tiny_mnist[0].name
     path.write_bytes(b"mine")
     code, out, err = nn("train", "--data-dir", str(directory))
     assert (code, out) == (1, "")

@@ -1,4 +1,4 @@
-"""`nn evaluate`: counts that add up, for people and as JSON, from any run or checkpoint."""
+"""`nn evaluate`: correct figures as text and as JSON, from any run or checkpoint."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,8 @@ def run(nn: Command, small: Path) -> Path:
     return Path("runs/one")
 
 
-def test_the_json_has_the_documented_fields_and_nothing_else_is_on_stdout(nn: Command, run: Path) -> None:
+def test_the_json_has_exactly_the_documented_fields(nn: Command, run: Path) -> None:
+    """stdout holds nothing else."""
     outcome = nn("evaluate", run, "--json")
     document = json.loads(outcome.out)
     assert list(document) == [
@@ -30,7 +31,7 @@ def test_the_json_has_the_documented_fields_and_nothing_else_is_on_stdout(nn: Co
     assert document["examples"] == 100
 
 
-def test_the_figures_are_those_of_a_count_by_hand(nn: Command, run: Path, digits: Path) -> None:
+def test_the_figures_equal_a_count_by_hand(nn: Command, run: Path, digits: Path) -> None:
     document = json.loads(nn("evaluate", run, "--json").out)
     network = load_checkpoint(run / "checkpoints/best.safetensors").network
     images, labels = read_split(digits, "test")
@@ -51,7 +52,8 @@ def test_the_figures_are_those_of_a_count_by_hand(nn: Command, run: Path, digits
     assert not np.any(document["confusion"])
 
 
-def test_left_out_the_newest_run_is_taken_and_named(nn: Command, run: Path, small: Path) -> None:
+def test_without_a_run_argument_the_newest_is_evaluated(nn: Command, run: Path, small: Path) -> None:
+    """stderr names the run."""
     nn("train", small, "--run-dir", "runs/a-newer-one", "--quiet")
     outcome = nn("evaluate")
     assert outcome.err == "run runs/a-newer-one\n"
@@ -63,13 +65,13 @@ def test_each_split_can_be_evaluated(split: str, examples: int, nn: Command, run
     assert json.loads(nn("evaluate", run, "--split", split, "--json").out)["examples"] == examples
 
 
-def test_a_checkpoint_file_is_enough(nn: Command, run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_can_be_evaluated_without_its_run(nn: Command, run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved.safetensors"
     (run / "checkpoints/last.safetensors").rename(moved)
     assert json.loads(nn("evaluate", moved, "--json").out)["checkpoint"] == str(moved)
 
 
-def test_best_and_last_are_the_two_checkpoints(nn: Command, run: Path) -> None:
+def test_best_and_last_select_the_checkpoint(nn: Command, run: Path) -> None:
     for name in ("best", "last"):
         document = json.loads(nn("evaluate", run, "--checkpoint", name, "--json").out)
         assert document["checkpoint"] == str(run / f"checkpoints/{name}.safetensors")
@@ -95,27 +97,29 @@ BAD = [
     (["nowhere"], 1, "Error: nowhere: there is no such run directory or checkpoint"),
     (["."], 1, "Error: .: is not a run directory (it holds no run.json)"),
     (["small.yaml"], 1, "Error: small.yaml: is not a checkpoint, or is truncated"),
-    (["small.yaml", "--checkpoint", "last"], 2, "--checkpoint goes with a run directory, but small.yaml is a file"),
+    (["small.yaml", "--checkpoint", "last"], 2, "--checkpoint needs a run directory, but small.yaml is a file"),
     (["--split", "tset"], 2, "Error: Invalid value for '--split': 'tset' is not one of 'test', 'validation', 'train'"),
     (["--data-dir", "nowhere"], 1, "nowhere: there is no such data directory"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_bad_input_gets_one_line(arguments: list[str], code: int, expected: str, nn: Command, run: Path) -> None:
+def test_bad_input_gets_a_one_line_error(
+    arguments: list[str], code: int, expected: str, nn: Command, run: Path
+) -> None:
     outcome = nn("evaluate", *arguments)
     assert outcome.code == code
     assert expected in outcome.error
     assert outcome.out == ""
 
 
-def test_without_any_run_it_says_how_to_make_one(nn: Command) -> None:
+def test_without_any_run_the_error_suggests_nn_train(nn: Command) -> None:
     outcome = nn("evaluate")
     assert outcome.code == 1
     assert outcome.error.startswith("Error: runs: there are no runs here yet; make one with `nn train`")
 
 
-def test_a_run_without_a_best_checkpoint_yet_says_so(nn: Command, run: Path) -> None:
+def test_a_run_without_a_best_checkpoint_suggests_last(nn: Command, run: Path) -> None:
     (run / "checkpoints/best.safetensors").unlink()
     assert "use --checkpoint last" in nn("evaluate", run).error
 
@@ -130,9 +134,7 @@ def test_a_damaged_checkpoint_is_refused(nn: Command, run: Path) -> None:
     assert "is damaged: its digest does not match its content" in outcome.error
 
 
-def test_evaluating_in_slices_gives_what_one_piece_gives(
-    digits: Path, monkeypatch: pytest.MonkeyPatch, run: Path
-) -> None:
+def test_evaluating_in_slices_gives_the_same_result(digits: Path, monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
     network = load_checkpoint(run / "checkpoints/best.safetensors").network
     examples = Examples.from_labels(*read_split(digits, "train"), 10)
     whole = evaluate(network, COSTS["squared_error"], examples)
@@ -143,7 +145,7 @@ def test_evaluating_in_slices_gives_what_one_piece_gives(
     assert whole.correct == (classify(forward(network, columns(examples, np.float32)[0]).a[2]) == examples.labels).sum()
 
 
-def test_no_examples_cannot_be_evaluated(run: Path, digits: Path) -> None:
+def test_evaluating_no_examples_is_refused(run: Path, digits: Path) -> None:
     network = load_checkpoint(run / "checkpoints/best.safetensors").network
     none = Examples.from_labels(*read_split(digits, "train"), 10)[:0]
     with pytest.raises(ValueError, match="no examples"):
@@ -154,7 +156,7 @@ def test_one_output_neuron_answers_0_or_1() -> None:
     np.testing.assert_array_equal(classify(np.array([[0.2, 0.5, 0.9]])), [0, 1, 1])
 
 
-def test_a_reader_that_closes_the_pipe_causes_no_error(run: Path) -> None:
+def test_a_closed_pipe_causes_no_error(run: Path) -> None:
     import subprocess
     import sysconfig
 
@@ -177,7 +179,7 @@ def test_an_infinite_cost_is_null_in_json(nn: Command) -> None:
     assert json.loads(nn("evaluate", "huge.safetensors", "--json").out)["cost"] is None
 
 
-def test_the_cost_is_the_one_that_the_network_was_trained_with(nn: Command, small: Path, digits: Path) -> None:
+def test_evaluation_uses_the_cost_of_training(nn: Command, small: Path, digits: Path) -> None:
     nn("train", small, "--run-dir", "run", "--set", "cost=cross_entropy", "--quiet")
     images, labels = read_split(digits, "test")
     network = load_checkpoint(Path("run/checkpoints/best.safetensors")).network.astype(np.float64)
@@ -186,7 +188,7 @@ def test_the_cost_is_the_one_that_the_network_was_trained_with(nn: Command, smal
     assert json.loads(nn("evaluate", "run", "--json").out)["cost"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_text_shows_precision_recall_and_support_in_their_columns(nn: Command, run: Path) -> None:
+def test_the_text_lists_precision_recall_and_support(nn: Command, run: Path) -> None:
     def percent(ratio: float | None) -> str:
         return "–" if ratio is None else f"{100 * ratio:.2f}%"
 
@@ -198,7 +200,7 @@ def test_the_text_shows_precision_recall_and_support_in_their_columns(nn: Comman
         assert [str(digit["digit"]), *expected] in [line.split() for line in lines]
 
 
-def test_another_source_does_not_inherit_the_directory_of_the_first(
+def test_another_data_source_does_not_use_the_runs_directory(
     nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(COUNTS, "test", 40)

@@ -1,6 +1,6 @@
-"""Whatever bytes it is fed, `nn` answers with one clear line: only its own errors come out, and nothing is made up.
+"""Any input bytes get a correct result or one clear line of error, and only the project's own errors are raised.
 
-The long, coverage-guided run of the same targets is `fuzz/run.py`.
+`fuzz/run.py` is the long, coverage-guided run of the same targets.
 """
 
 import atexit
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from data_scripts.idx import read_idx
 from mnist_nn import initial_state, load_checkpoint, read_config, save_checkpoint
 
-DIRECTORY = Path(tempfile.mkdtemp())  # for properties, which cannot have a fixture for each example
+DIRECTORY = Path(tempfile.mkdtemp())  # for the properties: a fixture cannot be created for each example
 atexit.register(shutil.rmtree, DIRECTORY, ignore_errors=True)
 properties = settings(
     derandomize=True, database=None, deadline=None, max_examples=400, suppress_health_check=list(HealthCheck)
@@ -32,7 +32,7 @@ properties = settings(
 
 @st.composite
 def mutated(draw: st.DrawFn, originals: list[bytes]) -> bytes:
-    """One of some valid inputs after a few deletions, repetitions, flips, and insertions of what is often special."""
+    """A valid input after a few deletions, repetitions, bit flips, cuts, and insertions of special strings."""
     content = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(1, max(1, len(content))))
@@ -113,7 +113,7 @@ values = st.recursive(
 
 
 def in_flow_style(value: Any) -> str:
-    """YAML, more or less: strings stand there as they are, quotes or not."""
+    """Approximate YAML: strings are written as they are, whether they need quotes or not."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {in_flow_style(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -126,44 +126,45 @@ def as_bytes(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_seed_of_a_target_is_valid(target: str, tmp_path: Path) -> None:
+def test_every_fuzz_seed_is_valid(target: str, tmp_path: Path) -> None:
     assert {TARGETS[target](seed, tmp_path) for seed in seeds(target, tmp_path)} == {"read"}
 
 
 @properties
 @given(st.binary(max_size=300))
-def test_no_bytes_at_all_surprise_the_idx_reader(content: bytes) -> None:
+def test_the_idx_reader_survives_any_bytes(content: bytes) -> None:
     fuzz_idx(content, DIRECTORY)
 
 
 @properties
 @given(mutated(seeds("idx", DIRECTORY)))
-def test_no_mutation_of_an_idx_file_plain_or_compressed_surprises_its_reader(content: bytes) -> None:
+def test_the_idx_reader_survives_mutated_files(content: bytes) -> None:
+    """The files are plain or compressed."""
     fuzz_idx(content, DIRECTORY)
 
 
 @properties
 @given(st.integers(0, 3), st.lists(st.integers(0, 6) | st.integers(0, 2**32 - 1), max_size=4), st.binary(max_size=60))
-def test_no_declared_shape_surprises_the_idx_reader(choice: int, shape: list[int], content: bytes) -> None:
+def test_the_idx_reader_survives_any_declared_shape(choice: int, shape: list[int], content: bytes) -> None:
     declared = b"".join(n.to_bytes(4, "big") for n in shape)
     fuzz_idx(bytes([choice, 0, 0, 8, len(shape)]) + declared + content, DIRECTORY)
 
 
 @properties
 @given(st.text(max_size=100))
-def test_no_text_surprises_the_configuration_loader(text: str) -> None:
+def test_the_configuration_loader_survives_any_text(text: str) -> None:
     fuzz_config(b"\0" + as_bytes(text), DIRECTORY)
 
 
 @properties
 @given(values)
-def test_no_structure_surprises_the_configuration_loader(value: Any) -> None:
+def test_the_configuration_loader_survives_any_structure(value: Any) -> None:
     fuzz_config(b"\0" + as_bytes(in_flow_style(value)), DIRECTORY)
 
 
 @properties
 @given(mutated([seed for seed in seeds("config", DIRECTORY) if seed[0] == 0]))
-def test_no_mutation_of_a_recipe_surprises_the_configuration_loader(content: bytes) -> None:
+def test_the_configuration_loader_survives_mutated_recipes(content: bytes) -> None:
     fuzz_config(b"\0" + content[1:], DIRECTORY)
 
 
@@ -172,20 +173,22 @@ def test_no_mutation_of_a_recipe_surprises_the_configuration_loader(content: byt
     st.lists(st.sampled_from([*KEYS, "0", "1", "-1", "9" * 5000, "²", "٣"]) | st.text(max_size=4), max_size=5),
     values.map(in_flow_style),
 )
-def test_no_override_surprises_the_configuration_loader(path: list[str], value: str) -> None:
+def test_the_configuration_loader_survives_any_override(path: list[str], value: str) -> None:
     fuzz_config(b"\1" + as_bytes(f"{'.'.join(path)}={value}"), DIRECTORY)
 
 
 @properties
 @given(mutated([seed for seed in seeds("checkpoint", DIRECTORY) if seed[0] == 0]))
-def test_no_mutation_of_a_checkpoint_surprises_its_reader(content: bytes) -> None:
-    unchanged = content in seeds("checkpoint", DIRECTORY)  # "delete" may have deleted nothing
+def test_the_checkpoint_reader_survives_mutated_checkpoints(content: bytes) -> None:
+    """It refuses every checkpoint that differs from the original."""
+    unchanged = content in seeds("checkpoint", DIRECTORY)  # "delete" may delete nothing
     assert fuzz_checkpoint(b"\0" + content[1:], DIRECTORY) == ("read" if unchanged else "refused")
 
 
 @properties
 @given(mutated([seed for seed in seeds("checkpoint", DIRECTORY) if seed[0] > 0]))
-def test_no_mutation_of_a_checkpoint_s_metadata_surprises_its_reader_though_the_digest_be_right(content: bytes) -> None:
+def test_the_checkpoint_reader_survives_mutated_metadata(content: bytes) -> None:
+    """The digest is computed for the mutated metadata, so it matches."""
     fuzz_checkpoint(content, DIRECTORY)
 
 
@@ -213,7 +216,7 @@ def header(content: str, length: int | None = None) -> bytes:
 
 
 def sized(content: bytes, size: int) -> Callable[[Path], object]:
-    """A file that begins like this and goes on with zeros that take no room on the disk."""
+    """A function that writes a sparse file: this content, then zeros that take no room on the disk."""
 
     def write(path: Path) -> None:
         path.write_bytes(content)
@@ -242,7 +245,8 @@ GREEDY: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space that is kept")
-def test_within_one_gigabyte_of_memory_whatever_declares_more_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_files_that_declare_too_much_are_refused_within_1_gib(tmp_path: Path) -> None:
+    """The reader has 1 GiB of memory, and gives one line of error for each file."""
     paths = []
     for i, (name, (content, _)) in enumerate(GREEDY.items()):
         paths.append(tmp_path / f"{i}{'-idx' * name.startswith('idx')}")
@@ -250,7 +254,7 @@ def test_within_one_gigabyte_of_memory_whatever_declares_more_is_refused_in_one_
             paths[-1].write_bytes(content)
         else:
             content(paths[-1])
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each thread would reserve some of it
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each thread would reserve memory
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *map(str, paths)], capture_output=True, text=True, env=environment, timeout=60
     )
@@ -261,7 +265,7 @@ def test_within_one_gigabyte_of_memory_whatever_declares_more_is_refused_in_one_
         assert answer.startswith(expected), (name, answer[:300])
 
 
-# What is no file
+# Pipes, devices and directories
 
 READERS: dict[str, Callable[[Path], object]] = {
     "digits": lambda path: read_idx(path, 3),
@@ -274,7 +278,9 @@ READERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir], ids=["a pipe", "a device", "a directory"])  # fmt: skip
-def test_what_is_no_file_is_refused_at_once(make: Callable[[Path], object], name: str, tmp_path: Path) -> None:
+def test_pipes_devices_and_directories_are_refused_at_once(
+    make: Callable[[Path], object], name: str, tmp_path: Path
+) -> None:
     make(tmp_path / name)
     assert not stat.S_ISREG((tmp_path / name).stat().st_mode)
     with pytest.raises(Exception, match=f"{name}: cannot be read: it is not a regular file") as error:
@@ -300,11 +306,11 @@ def test_no_command_waits_for_a_pipe(nn: Command, tmp_path: Path, digits: Path) 
         (["train", "--preview-augmentation", "pipe"], 2),
     ):
         outcome = nn(*arguments)
-        reasons = ("regular file", "not a run", "pipe: exists already, and is no")
+        reasons = ("regular file", "not a run", "pipe: already exists and was not written")
         assert (outcome.code, any(reason in outcome.error for reason in reasons)) == (code, True), arguments
 
 
-# What a terminal would act on
+# Control characters for the terminal
 
 HOSTILE = {
     "a colour": "\x1b[31mred",
@@ -325,7 +331,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_no_message_carries_what_a_terminal_would_act_on_or_hide(text: str, nn: Command, tmp_path: Path) -> None:
+def test_error_messages_contain_no_terminal_control_characters(text: str, nn: Command, tmp_path: Path) -> None:
+    """They contain no invisible characters either, and none that reverse the direction of text."""
     (tmp_path / "mine.yaml").write_text("seed: 0")
     quoted = "".join(f"\\u{ord(c):04x}" for c in text)
     bad = {"a key": f'"{quoted}": 1', "a value": f'cost: "{quoted}"', "a deep key": f'training: {{"{quoted}": 1}}',
@@ -361,12 +368,12 @@ def test_no_message_carries_what_a_terminal_would_act_on_or_hide(text: str, nn: 
         assert not set(line) & set("\u3164\u115f\u034f\ufe0f"), (arguments, ascii(line))
 
 
-def test_letters_of_every_language_stay_as_they_are(nn: Command) -> None:
+def test_letters_of_every_language_are_printed_unchanged(nn: Command) -> None:
     for word in ("größe", "размер", "大きさ", "גודל", "e\u0301"):
         assert word in nn("evaluate", word).error
 
 
-def test_a_network_that_holds_nan_is_measured_without_a_traceback(nn: Command, tmp_path: Path, digits: Path) -> None:
+def test_a_network_full_of_nan_causes_no_traceback(nn: Command, tmp_path: Path, digits: Path) -> None:
     config = CONFIG.model_validate({"network": {"sizes": [784, 2, 10]}, "data": {"source": "idx", "dir": str(digits), "validation": 50}})  # fmt: skip
     state = initial_state(config)
     state.network.parameters[:] = float("nan")

@@ -1,4 +1,4 @@
-"""The gradient checked by nudges: what passes, what fails, what cannot be judged, and what the choice of h does."""
+"""The gradient check: what passes, what fails, what is skipped, and the effect of h."""
 
 import tracemalloc
 
@@ -39,9 +39,7 @@ def test_the_gradient_equals_central_differences_in_every_parameter(
 
 
 @pytest.mark.parametrize("entry", range(3))
-def test_the_checker_fails_a_gradient_that_is_wrong_by_a_tenth_of_a_percent_in_one_entry(
-    entry: int, random: np.random.Generator
-) -> None:
+def test_one_entry_wrong_by_a_thousandth_fails_the_check(entry: int, random: np.random.Generator) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     cost = SQUARED_ERROR
@@ -53,7 +51,7 @@ def test_the_checker_fails_a_gradient_that_is_wrong_by_a_tenth_of_a_percent_in_o
     assert check.worst == Parameter.at(network, index)
 
 
-def test_the_checker_fails_a_gradient_that_is_not_a_number(random: np.random.Generator) -> None:
+def test_a_nan_in_the_gradient_fails_the_check(random: np.random.Generator) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -61,7 +59,7 @@ def test_the_checker_fails_a_gradient_that_is_not_a_number(random: np.random.Gen
     assert not check_gradient(network, SQUARED_ERROR, x, y, gradient).passed
 
 
-def test_the_checker_refuses_single_precision() -> None:
+def test_the_check_refuses_single_precision() -> None:
     network = Network([2, 1])
     x, y = np.zeros((2, 1), np.float32), np.zeros((1, 1), np.float32)
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -69,7 +67,7 @@ def test_the_checker_refuses_single_precision() -> None:
         check_gradient(network, SQUARED_ERROR, x, y, gradient)
 
 
-def test_the_checker_leaves_the_network_as_it_was(random: np.random.Generator) -> None:
+def test_the_check_leaves_the_network_unchanged(random: np.random.Generator) -> None:
     network = small_network(random, "relu", "sigmoid")
     before = network.parameters.copy()
     x, y = batch(random)
@@ -78,7 +76,7 @@ def test_the_checker_leaves_the_network_as_it_was(random: np.random.Generator) -
     np.testing.assert_array_equal(network.parameters, before)
 
 
-def test_the_checker_catches_a_small_error_where_the_gradient_has_nearly_vanished(random: np.random.Generator) -> None:
+def test_the_check_finds_small_errors_in_a_vanishing_gradient(random: np.random.Generator) -> None:
     network = chain([10] * 7 + [2], 0.25, random)
     x, y = random.random((10, 8)), random.random((2, 8))
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -91,7 +89,7 @@ def test_the_checker_catches_a_small_error_where_the_gradient_has_nearly_vanishe
     assert check.worst.layer == 1
 
 
-def test_the_checker_passes_a_right_gradient_for_inputs_that_are_large(random: np.random.Generator) -> None:
+def test_a_correct_gradient_passes_for_large_inputs(random: np.random.Generator) -> None:
     network = chain([3, 4, 2], 0.001, random)
     x, y = 1000 * random.random((3, 5)), random.random((2, 5))
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -99,7 +97,7 @@ def test_the_checker_passes_a_right_gradient_for_inputs_that_are_large(random: n
 
 
 @pytest.mark.parametrize("z", [-40.0, -18.0, 18.0, 30.0, 40.0])
-def test_the_checker_passes_cross_entropy_for_confident_outputs(z: float) -> None:
+def test_cross_entropy_passes_for_confident_outputs(z: float) -> None:
     network = Network([1, 1], dtype=np.float64)
     network.w[1][:] = z
     x, y = np.ones((1, 1)), np.zeros((1, 1))
@@ -107,7 +105,8 @@ def test_the_checker_passes_cross_entropy_for_confident_outputs(z: float) -> Non
     assert check_gradient(network, COSTS["cross_entropy"], x, y, gradient).passed
 
 
-def test_the_checker_judges_no_derivative_at_a_kink() -> None:
+def test_derivatives_at_a_kink_are_skipped() -> None:
+    """A check that has skipped everything has not passed."""
     network = Network([2, 2, 1], activation="relu", dtype=np.float64)
     network.w[1][:], network.w[2][:] = 1.0, 1.0
     x, y = np.zeros((2, 1)), np.ones((1, 1))  # z(1) is exactly 0
@@ -117,24 +116,26 @@ def test_the_checker_judges_no_derivative_at_a_kink() -> None:
     assert check.skipped == 2  # the biases of layer 1
     nothing = check_gradient(network, SQUARED_ERROR, x, y, gradient, [4, 5])
     assert nothing.skipped == 2
-    assert not nothing.passed  # what was not judged has not passed
+    assert not nothing.passed  # nothing was checked, so nothing has passed
 
 
-def test_the_checker_notices_a_kink_of_one_example_in_a_layer_above_the_nudge() -> None:
+def test_a_kink_in_a_later_layer_is_detected() -> None:
+    """One example at a kink above the nudged layer is enough."""
     network = Network([1, 1, 1, 1], activation="relu", dtype=np.float64)
     network.parameters[:] = 1.0
     network.b[1][:], network.b[2][:], network.b[3][:] = 0.0, -1.0, 40.0
     x, y = np.array([[5.0, 1.0]]), np.zeros((1, 2))  # z(2) is 4 and exactly 0
-    cost = COSTS["cross_entropy"]  # straight for so large a z(3): half the slope would be the same at every h
+    cost = COSTS["cross_entropy"]  # a straight line for a z(3) this large: half the slope would be the same at every h
     gradient = backprop(network, cost, forward(network, x), y).gradient
     check = check_gradient(network, cost, x, y, gradient)
     assert check.passed
-    assert (check.parameters, check.skipped) == (2, 4)  # w(3) and b(3) alone do not move z(2)
+    assert (check.parameters, check.skipped) == (2, 4)  # only w(3) and b(3) do not move z(2)
 
 
-def test_the_checker_fails_a_wrong_derivative_where_the_right_one_is_lost_in_rounding(
+def test_a_wrong_derivative_fails_where_the_true_one_is_tiny(
     random: np.random.Generator,
 ) -> None:
+    """The true derivative is lost in rounding."""
     network = small_network(random, "sigmoid", "sigmoid")
     network.w[2][:, 0] = 1e-12
     x, y = batch(random)
@@ -146,14 +147,14 @@ def test_the_checker_fails_a_wrong_derivative_where_the_right_one_is_lost_in_rou
     assert check.worst == Parameter(1, 0, 3)
 
 
-def test_the_checker_does_not_judge_an_infinite_cost() -> None:
+def test_an_infinite_cost_is_skipped() -> None:
     network = Network([1, 1], output="identity", dtype=np.float64)
     network.w[1][:] = 1e200
     check = check_gradient(network, SQUARED_ERROR, np.ones((1, 1)), np.zeros((1, 1)), Gradient(network))
     assert (check.parameters, check.skipped) == (0, 2)
 
 
-def test_a_derivative_of_exactly_zero_passes_where_the_cost_is_zero() -> None:
+def test_a_zero_derivative_of_a_zero_cost_passes() -> None:
     network = Network([1, 1], output="identity", dtype=np.float64)
     x = y = np.zeros((1, 1))
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -162,12 +163,13 @@ def test_a_derivative_of_exactly_zero_passes_where_the_cost_is_zero() -> None:
     assert check.max_relative_error == 0
 
 
-def test_the_checker_finds_every_wrong_entry_whichever_others_it_is_nudged_beside(random: np.random.Generator) -> None:
+def test_grouped_nudges_still_find_every_wrong_entry(random: np.random.Generator) -> None:
+    """Each wrong entry is found, no matter which other entries are nudged together with it."""
     network = chain([40, 7, 5, 3], 0.5, random, activation="tanh")
     x, y = (
         random.normal(0, 1, (40, 200)),
         random.random((3, 200)),
-    )  # so many that a neuron's weights are cut into groups
+    )  # enough examples that a neuron's weights are split into groups
     right = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
     check = check_gradient(network, SQUARED_ERROR, x, y, right)
     assert check.passed
@@ -182,7 +184,8 @@ def test_the_checker_finds_every_wrong_entry_whichever_others_it_is_nudged_besid
         assert check.max_relative_error == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_the_checker_takes_the_entries_in_any_order_and_judges_none_twice(random: np.random.Generator) -> None:
+def test_entries_may_come_in_any_order_and_repeat(random: np.random.Generator) -> None:
+    """Each entry is checked only once."""
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -192,7 +195,7 @@ def test_the_checker_takes_the_entries_in_any_order_and_judges_none_twice(random
     assert check.worst == Parameter.at(network, 7)
 
 
-def test_the_checker_reports_every_entry_judged_or_skipped() -> None:
+def test_progress_counts_checked_and_skipped_entries() -> None:
     network = Network([2, 2, 1], activation="relu", dtype=np.float64)
     network.w[1][:], network.w[2][:] = 1.0, 1.0
     x, y = np.zeros((2, 1)), np.ones((1, 1))
@@ -203,7 +206,7 @@ def test_the_checker_reports_every_entry_judged_or_skipped() -> None:
     assert sum(done) == network.parameters.size
 
 
-def test_checking_all_of_a_large_network_takes_little_memory(random: np.random.Generator) -> None:
+def test_checking_a_large_network_takes_little_memory(random: np.random.Generator) -> None:
     network = chain([784, 4, 10], 0.1, random)
     x, y = random.random((784, 64)), random.random((10, 64))
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
@@ -211,10 +214,10 @@ def test_checking_all_of_a_large_network_takes_little_memory(random: np.random.G
     assert check_gradient(network, SQUARED_ERROR, x, y, gradient).passed
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10_000_000  # the columns of one neuron's 785 parameters alone are 16 MB
+    assert peak < 10_000_000  # the columns for just one neuron's 785 parameters would be 16 MB
 
 
-def test_each_entry_of_the_vector_has_a_place_and_each_place_an_entry() -> None:
+def test_parameter_places_and_vector_indices_convert_both_ways() -> None:
     network = Network([3, 4, 2])
     network.parameters[:] = np.arange(network.parameters.size)
     for index in range(network.parameters.size):
@@ -226,7 +229,8 @@ def test_each_entry_of_the_vector_has_a_place_and_each_place_an_entry() -> None:
         Parameter.at(network, network.parameters.size)
 
 
-def test_a_sample_of_parameters_has_weights_and_biases_of_each_layer_once(random: np.random.Generator) -> None:
+def test_a_sample_covers_weights_and_biases_of_every_layer(random: np.random.Generator) -> None:
+    """No parameter appears twice."""
     network = small_network(random, "sigmoid", "sigmoid")
     sample = sample_parameters(network, random, per_layer=3)
     places = [Parameter.at(network, index) for index in sample]
@@ -239,13 +243,13 @@ def test_a_sample_of_parameters_has_weights_and_biases_of_each_layer_once(random
 def differences(
     network: Network, x: np.ndarray, y: np.ndarray, parameter: Parameter, factor: float = 1
 ) -> list[Difference]:
-    """With the derivative of backpropagation times a factor."""
+    """The differences over h, with the derivative of backpropagation multiplied by a factor."""
     gradient = backprop(network, SQUARED_ERROR, forward(network, x), y).gradient
     gradient.vector[parameter.index(network)] *= factor
     return differences_over_h(network, SQUARED_ERROR, x, y, gradient, parameter)
 
 
-def test_the_difference_errs_by_h_squared_where_the_curve_bends_and_by_rounding_where_h_is_tiny(
+def test_the_error_falls_with_h_squared_until_rounding_dominates(
     random: np.random.Generator,
 ) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
@@ -263,7 +267,8 @@ def test_the_difference_errs_by_h_squared_where_the_curve_bends_and_by_rounding_
     assert [d.passed for d in over_h] == [False] * 3 + [True] * 6 + [False] * 4
 
 
-def test_a_right_derivative_near_zero_passes_which_a_relative_rule_alone_would_fail() -> None:
+def test_a_correct_derivative_near_zero_passes() -> None:
+    """A purely relative rule would fail it."""
     network = Network([1, 1], dtype=np.float64)
     network.b[1][:] = 20.0  # saturated: σ′ is 2e-9
     x, y = np.full((1, 1), 0.01), np.zeros((1, 1))
@@ -272,7 +277,7 @@ def test_a_right_derivative_near_zero_passes_which_a_relative_rule_alone_would_f
     assert best.error > RELATIVE * abs(best.derivative) > 0
 
 
-def test_a_derivative_that_is_wrong_by_a_tenth_of_a_percent_fails_at_every_h(random: np.random.Generator) -> None:
+def test_a_derivative_wrong_by_a_thousandth_fails_at_every_h(random: np.random.Generator) -> None:
     network = small_network(random, "sigmoid", "sigmoid")
     x, y = batch(random)
     for l, j, k in [(1, 0, 2), (2, 1, 2), (3, 1, None)]:

@@ -1,4 +1,4 @@
-"""The house's rules: which way imports point, what stays quiet, and how fast help is there."""
+"""Rules for the packages: which imports are allowed, what must not print, and what `--help` may load."""
 
 import ast
 import subprocess
@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
-# The rooms of mnist_nn, and the rooms that each may import. Everything may import errors and randomness.
+# The packages of mnist_nn, and the packages that each may import. Everything may import errors and randomness.
 ROOMS: dict[str, set[str]] = {
     "chapter": set(),
     "configuration": {"chapter"},
@@ -16,7 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "explaining": {"chapter", "configuration", "examples"},
     "runs": {"chapter", "configuration", "examples", "training"},
 }
-# The chapter, in the order in which it is read: each file may import those before it.
+# The files of the chapter in reading order: each may import the files before it.
 CHAPTER = ["activation", "cost", "network", "backprop", "sgd"]
 
 
@@ -28,7 +29,7 @@ def package(name: str) -> Path:
 
 
 def modules(name: str) -> Iterator[tuple[str, ast.Module]]:
-    """Every module of a package and its subpackages, by its dotted name within the package."""
+    """Every module of a package and its subpackages, with its dotted name within the package."""
     for file in package(name).rglob("*.py"):
         dotted = ".".join(file.relative_to(package(name)).with_suffix("").parts)
         yield dotted, ast.parse(file.read_text(encoding="utf-8"))
@@ -45,7 +46,7 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 def imported_modules(stem: str, tree: ast.Module) -> Iterator[str]:
-    """What a module of mnist_nn imports of mnist_nn, by dotted names."""
+    """The modules of mnist_nn that a module of mnist_nn imports, as dotted names."""
     parts = stem.split(".")
     for name in imports(tree):
         level = len(name) - len(name.lstrip("."))
@@ -53,7 +54,7 @@ def imported_modules(stem: str, tree: ast.Module) -> Iterator[str]:
             yield ".".join([*parts[: len(parts) - level], name.lstrip(".")])
 
 
-def test_the_rooms_of_mnist_nn_import_only_the_rooms_below_them() -> None:
+def test_packages_of_mnist_nn_import_only_lower_packages() -> None:
     found = {stem.split(".")[0] for stem, _ in modules("mnist_nn") if "." in stem}
     assert found == set(ROOMS)
     for stem, tree in modules("mnist_nn"):
@@ -64,7 +65,7 @@ def test_the_rooms_of_mnist_nn_import_only_the_rooms_below_them() -> None:
                 assert target in ROOMS[room], f"{stem} imports {name}"
 
 
-def test_no_module_of_mnist_nn_imports_itself_in_a_circle() -> None:
+def test_mnist_nn_has_no_circular_imports() -> None:
     graph = {stem: set(imported_modules(stem, tree)) for stem, tree in modules("mnist_nn")}
     done: set[str] = set()
     while len(done) < len(graph):
@@ -77,7 +78,8 @@ def test_no_module_of_mnist_nn_imports_itself_in_a_circle() -> None:
         done |= free
 
 
-def test_the_five_files_of_the_chapter_need_numpy_and_one_another() -> None:
+def test_the_chapters_files_import_only_numpy_and_earlier_files() -> None:
+    """A few modules of the standard library are allowed too."""
     allowed = {"numpy", "numpy.typing", "collections.abc", "dataclasses", "typing", "itertools"}
     chapter = {stem: tree for stem, tree in modules("mnist_nn") if stem.startswith("chapter.")}
     assert set(chapter) == {f"chapter.{name}" for name in [*CHAPTER, "__init__"]}
@@ -86,13 +88,14 @@ def test_the_five_files_of_the_chapter_need_numpy_and_one_another() -> None:
         assert set(imports(chapter[f"chapter.{name}"])) <= allowed | before, name
 
 
-def test_data_scripts_imports_nothing_of_the_rest() -> None:
+def test_data_scripts_does_not_import_the_other_packages() -> None:
     for stem, tree in modules("data_scripts"):
         for name in imports(tree):
             assert name.split(".")[0] not in ("mnist_nn", "cli", "nn_cli", "click", "tqdm"), f"{stem} imports {name}"
 
 
-def test_mnist_nn_neither_prints_nor_asks_the_environment_nor_the_network() -> None:
+def test_mnist_nn_uses_no_output_environment_or_network() -> None:
+    """Of data_scripts it imports only `files`."""
     for stem, tree in modules("mnist_nn"):
         for name in imports(tree):
             assert name.split(".")[0] not in ("click", "requests", "tqdm", "socket", "os", "cli", "nn_cli"), stem
@@ -104,7 +107,7 @@ def test_mnist_nn_neither_prints_nor_asks_the_environment_nor_the_network() -> N
         assert not called & {"print", "input"}, stem
 
 
-def test_nothing_draws_on_numpys_global_random_state() -> None:
+def test_nothing_uses_numpys_global_random_state() -> None:
     for name in ("mnist_nn", "data_scripts", "nn_cli"):
         for stem, tree in modules(name):
             for node in ast.walk(tree):
@@ -112,7 +115,7 @@ def test_nothing_draws_on_numpys_global_random_state() -> None:
                     assert node.attr in ("Generator", "SeedSequence", "PCG64", "default_rng"), f"{stem}: {node.attr}"
 
 
-def test_help_imports_neither_numpy_nor_anything_else_that_is_heavy() -> None:
+def test_help_loads_no_heavy_modules() -> None:
     program = (
         "import sys\n"
         "from nn_cli.main import main\n"
@@ -143,3 +146,12 @@ def test_the_commands_package_is_not_installed_as_cli() -> None:
     program = "import importlib.util as u; s = u.find_spec('cli'); print(s.origin if s else None)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd="/")
     assert done.stdout.strip() == "None"
+
+
+def test_every_data_source_of_a_configuration_can_be_loaded() -> None:
+    from nn_cli.loading import LOADERS
+
+    from mnist_nn.configuration.schema import DataConfig
+
+    sources = get_args(DataConfig.model_fields["source"].annotation)
+    assert set(sources) == {*LOADERS, "inline"}

@@ -1,4 +1,4 @@
-"""The IDX reader takes what the format says and nothing else."""
+"""The IDX reader accepts exactly what the format allows."""
 
 import contextlib
 import gzip
@@ -21,12 +21,12 @@ def header(*shape: int, magic: bytes = b"\0\0", code: int = 8) -> bytes:
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
 @pytest.mark.parametrize("array", [IMAGES, np.array([3, 1, 4], np.uint8)], ids=["images", "labels"])
-def test_what_is_written_is_read_back(name: str, array: np.ndarray, tmp_path: Path) -> None:
+def test_written_files_read_back_the_same(name: str, array: np.ndarray, tmp_path: Path) -> None:
     write_idx(tmp_path / name, array)
     np.testing.assert_array_equal(read_idx(tmp_path / name, array.ndim), array)
 
 
-def test_a_file_has_the_bytes_that_the_format_prescribes(tmp_path: Path) -> None:
+def test_written_files_follow_the_format(tmp_path: Path) -> None:
     write_idx(tmp_path / "x", IMAGES)
     assert (tmp_path / "x").read_bytes() == bytes.fromhex("00000803 00000002 00000003 00000004") + bytes(range(24))
 
@@ -37,7 +37,7 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
-def test_only_bytes_are_written(tmp_path: Path) -> None:
+def test_only_uint8_arrays_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="uint8"):
         write_idx(tmp_path / "x", np.zeros(3))
     assert list(tmp_path.iterdir()) == []
@@ -57,7 +57,8 @@ BAD = {
 
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gz"])
 @pytest.mark.parametrize("case", BAD)
-def test_a_malformed_file_is_refused_by_name_and_reason(case: str, compressed: bool, tmp_path: Path) -> None:
+def test_a_malformed_file_is_refused_with_the_reason(case: str, compressed: bool, tmp_path: Path) -> None:
+    """The message begins with the file's name."""
     content, expected = BAD[case]
     path = tmp_path / ("x.gz" if compressed else "x")
     path.write_bytes(gzip.compress(content) if compressed else content)
@@ -67,13 +68,13 @@ def test_a_malformed_file_is_refused_by_name_and_reason(case: str, compressed: b
     assert expected in str(error.value)
 
 
-def test_html_saved_as_gz_is_no_gzip_file(tmp_path: Path) -> None:
+def test_html_saved_as_gz_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(b"<html>403 Forbidden</html>")
     with pytest.raises(DataError, match="is not a gzip file"):
         read_idx(tmp_path / "x.gz", 3)
 
 
-def test_a_truncated_gzip_stream_is_noticed_wherever_it_ends(tmp_path: Path) -> None:
+def test_every_truncation_of_a_gzip_file_is_detected(tmp_path: Path) -> None:
     write_idx(tmp_path / "x.gz", IMAGES)
     whole = (tmp_path / "x.gz").read_bytes()
     for length in range(len(whole)):
@@ -82,7 +83,7 @@ def test_a_truncated_gzip_stream_is_noticed_wherever_it_ends(tmp_path: Path) -> 
             read_idx(tmp_path / "x.gz", 3)
 
 
-def test_no_flipped_bit_in_a_compressed_file_changes_the_images_silently(tmp_path: Path) -> None:
+def test_no_flipped_bit_changes_compressed_images_silently(tmp_path: Path) -> None:
     write_idx(tmp_path / "x.gz", IMAGES)
     whole = bytearray((tmp_path / "x.gz").read_bytes())
     for bit in range(8 * len(whole)):
@@ -93,7 +94,7 @@ def test_no_flipped_bit_in_a_compressed_file_changes_the_images_silently(tmp_pat
         whole[bit // 8] ^= 1 << bit % 8
 
 
-def test_a_bomb_is_read_no_further_than_its_header_declares(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_read_only_to_its_declared_size(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(header(1, 2, 2) + bytes(50_000_000)))
     with pytest.raises(DataError, match="goes on after the 4 bytes"):
         read_idx(tmp_path / "x.gz", 3)
@@ -113,7 +114,7 @@ def test_a_bomb_is_read_no_further_than_its_header_declares(tmp_path: Path) -> N
     ],
     ids=["one", "two", "empty ones between", "half", "too much", "twice", "empty", "twenty thousand empty ones"],
 )
-def test_the_members_of_a_gzip_file_are_one_content(members: list[bytes], reason: str | None, tmp_path: Path) -> None:
+def test_gzip_members_are_read_as_one_file(members: list[bytes], reason: str | None, tmp_path: Path) -> None:
     whole = header(2, 3, 4) + IMAGES.tobytes()
     parts = {b"whole": whole, b"head": whole[:26], b"tail": whole[26:], b"": b""}
     (tmp_path / "x.gz").write_bytes(b"".join(gzip.compress(parts[member], mtime=0) for member in members))
@@ -127,7 +128,7 @@ def test_the_members_of_a_gzip_file_are_one_content(members: list[bytes], reason
 @pytest.mark.parametrize(
     "rest", [b"x", b"\x1f", b"\x1f\x8b", b"\x1f\x8b\x08" + bytes(7), b"\0\0x", b"PK\3\4"], ids=repr
 )
-def test_what_follows_a_gzip_stream_and_is_none_is_refused(rest: bytes, tmp_path: Path) -> None:
+def test_garbage_after_a_gzip_stream_is_refused(rest: bytes, tmp_path: Path) -> None:
     write_idx(tmp_path / "x.gz", IMAGES)
     with (tmp_path / "x.gz").open("ab") as file:
         file.write(rest)
@@ -135,7 +136,7 @@ def test_what_follows_a_gzip_stream_and_is_none_is_refused(rest: bytes, tmp_path
         read_idx(tmp_path / "x.gz", 3)
 
 
-def test_zeros_that_pad_a_gzip_file_are_no_content(tmp_path: Path) -> None:
+def test_zero_padding_after_a_gzip_stream_is_ignored(tmp_path: Path) -> None:
     write_idx(tmp_path / "x.gz", IMAGES)
     with (tmp_path / "x.gz").open("ab") as file:
         file.write(bytes(1000))
@@ -143,15 +144,13 @@ def test_zeros_that_pad_a_gzip_file_are_no_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2**32 - 1, 0, 2**32 - 1), (0, 2**32 - 1, 2**32 - 1), (2**32 - 1,) * 3], ids=str)
-def test_a_shape_that_no_array_has_is_refused_though_it_be_empty(shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_an_impossible_shape_is_refused_even_if_empty(shape: tuple[int, ...], tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(header(*shape))
     with pytest.raises(DataError, match="declares data of the shape"):
         read_idx(tmp_path / "x", 3)
 
 
-def test_a_header_that_lies_takes_no_memory_for_what_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_false_header_does_not_allocate_the_declared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc
 
     (tmp_path / "x").write_bytes(header(1000, 1000, 1000))
@@ -163,7 +162,7 @@ def test_a_header_that_lies_takes_no_memory_for_what_is_not_there(
     assert peak < 3 * idx.CHUNK
 
 
-def test_counts_that_differ_are_refused(tmp_path: Path) -> None:
+def test_different_numbers_of_images_and_labels_are_refused(tmp_path: Path) -> None:
     write_idx(tmp_path / "images", IMAGES)
     write_idx(tmp_path / "labels", np.zeros(3, np.uint8))
     with pytest.raises(DataError, match=r"2 images, but labels has 3 labels"):
@@ -178,7 +177,7 @@ def test_zero_images_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "emnist-letters-"])
-def test_a_directory_is_read_by_mnists_names_whatever_precedes_them(prefix: str, tmp_path: Path) -> None:
+def test_mnist_file_names_may_have_a_prefix(prefix: str, tmp_path: Path) -> None:
     write_idx(tmp_path / f"{prefix}test-images-idx3-ubyte.gz", IMAGES)
     write_idx(tmp_path / f"{prefix}test-labels-idx1-ubyte", np.zeros(2, np.uint8))
     images, labels = read_split(tmp_path, "test")
@@ -187,14 +186,15 @@ def test_a_directory_is_read_by_mnists_names_whatever_precedes_them(prefix: str,
         read_split(tmp_path, "train")
 
 
-def test_two_files_for_one_part_are_refused_by_name(tmp_path: Path) -> None:
+def test_two_files_for_the_same_part_are_refused(tmp_path: Path) -> None:
+    """The message gives both names."""
     for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"):
         write_idx(tmp_path / name, IMAGES)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte and train-images-idx3-ubyte.gz both match"):
         read_split(tmp_path, "train")
 
 
-def test_a_missing_directory_or_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_directory_or_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: the data directory cannot be read: No such file"):
         read_split(tmp_path / "nowhere", "train")
     with pytest.raises(DataError, match=r"nothing: there is no such file"):

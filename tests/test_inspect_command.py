@@ -1,4 +1,4 @@
-"""`nn inspect-gradients`: factors that multiply, paths that add up, averages, and the check."""
+"""`nn inspect-gradients`: the factors multiply and the paths add up to the derivative; averages and the check."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def inspect(nn: Command, *arguments: object) -> dict:
     return json.loads(outcome.out)
 
 
-def test_the_document_has_the_documented_fields(nn: Command, run: Path) -> None:
+def test_the_json_has_the_documented_fields(nn: Command, run: Path) -> None:
     document = inspect(nn, run, "--weight", "1,3,400", "--check")
     assert list(document) == [
         "sizes", "activation", "output", "cost_function", "split", "examples", "cost", "layers", "weight", "paths",
@@ -49,13 +49,15 @@ def test_the_document_has_the_documented_fields(nn: Command, run: Path) -> None:
     assert list(document["check"]["worst"]) == ["layer", "j", "k"]
 
 
-def test_by_default_the_first_64_validation_examples_are_averaged(nn: Command, run: Path) -> None:
+def test_by_default_the_first_validation_examples_are_averaged(nn: Command, run: Path) -> None:
+    """The default is 64 examples, or all of them if there are fewer, as here."""
     document = inspect(nn, run)
     assert document["split"] == "validation"
-    assert document["examples"] == list(range(50))  # all there are
+    assert document["examples"] == list(range(50))  # all of them
 
 
-def test_by_default_the_largest_derivative_is_shown_for_the_example_where_it_is_largest(nn: Command, run: Path) -> None:
+def test_the_default_weight_has_the_largest_derivative(nn: Command, run: Path) -> None:
+    """The default example is the one where that derivative is largest. With --weight it is example 0."""
     document = inspect(nn, run)
     weight = document["weight"]
     largest = max((layer["largest"]["dC_dw"] for layer in document["layers"]), key=abs)
@@ -77,7 +79,7 @@ def test_the_factors_multiply_to_the_derivative(nn: Command, run: Path) -> None:
         assert weight["mean_dC_dw"] == pytest.approx(np.mean(weight["per_example"]), rel=1e-10)
 
 
-def test_the_output_layers_factors_are_the_chapters_formulas(nn: Command, run: Path) -> None:
+def test_output_layer_factors_follow_the_chapters_formulas(nn: Command, run: Path) -> None:
     weight = inspect(nn, run, "--weight", "2,4,7")["weight"]
     assert weight["a"] == pytest.approx(1 / (1 + np.exp(-weight["z"])), rel=1e-12)
     assert weight["da_dz"] == pytest.approx(weight["a"] * (1 - weight["a"]), rel=1e-12)
@@ -85,7 +87,7 @@ def test_the_output_layers_factors_are_the_chapters_formulas(nn: Command, run: P
     assert weight["y"] == float(weight["label"] == 4)
 
 
-def test_the_nudge_is_what_the_network_does(nn: Command, run: Path) -> None:
+def test_the_nudge_agrees_with_the_derivatives(nn: Command, run: Path) -> None:
     nudge = (weight := inspect(nn, run, "--weight", "2,4,7")["weight"])["nudge"]
     assert nudge["dw"] == 0.01
     assert nudge["dz"] == pytest.approx(0.01 * weight["a_prev"], rel=1e-9)
@@ -93,7 +95,8 @@ def test_the_nudge_is_what_the_network_does(nn: Command, run: Path) -> None:
     assert nudge["dC"] / nudge["dw"] == pytest.approx(weight["dC_dw"], rel=0.05)
 
 
-def test_a_bias_has_dz_db_1_and_the_other_factors_of_its_neuron(nn: Command, run: Path) -> None:
+def test_a_bias_has_dz_db_equal_to_1(nn: Command, run: Path) -> None:
+    """Its other factors are the same as for a weight of the neuron."""
     document = inspect(nn, run, "--bias", "1,3")
     bias, weight = document["bias"], inspect(nn, run, "--weight", "1,3,400")["weight"]
     assert "k" not in bias
@@ -115,9 +118,8 @@ def test_the_paths_add_up_to_dC_da_of_the_neuron(nn: Command, run: Path) -> None
     assert "paths" not in inspect(nn, run, "--weight", "2,0,0")
 
 
-def test_the_saved_gradient_has_the_parameters_names_and_is_that_of_backprop(
-    nn: Command, run: Path, digits: Path
-) -> None:
+def test_the_saved_gradient_equals_backprops(nn: Command, run: Path, digits: Path) -> None:
+    """Its tensors have the parameters' names and shapes."""
     nn("inspect-gradients", run, "--split", "train", "--batch", "30", "--save", "gradient.safetensors")
     saved = load_file("gradient.safetensors")
     parameters = load_file(run / "checkpoints/best.safetensors")
@@ -163,7 +165,7 @@ def test_a_failed_check_ends_with_an_error(nn: Command, run: Path, monkeypatch: 
     assert "check: backpropagation DISAGREES with central differences" in outcome.error
 
 
-def test_the_untrained_network_is_the_one_that_training_started_from(nn: Command, run: Path) -> None:
+def test_init_inspects_the_network_training_started_from(nn: Command, run: Path) -> None:
     from mnist_nn import initial_state
 
     config = load_checkpoint(run / "checkpoints/best.safetensors").config
@@ -182,7 +184,7 @@ def test_the_chapters_chain_can_be_inspected_without_a_run(nn: Command) -> None:
     assert f"= {derivative:+.6f}" in outcome.out
 
 
-def test_the_text_shows_each_factor_the_paths_and_the_average(nn: Command, run: Path) -> None:
+def test_the_text_shows_factors_paths_and_average(nn: Command, run: Path) -> None:
     document = inspect(nn, run, "--weight", "1,3,400")
     weight = document["weight"]
     out = nn("inspect-gradients", run, "--weight", "1,3,400").out
@@ -198,7 +200,8 @@ def test_the_text_shows_each_factor_the_paths_and_the_average(nn: Command, run: 
     assert "as backprop" in out
 
 
-def test_small_numbers_are_shown_with_an_exponent_in_the_same_width() -> None:
+def test_every_number_is_printed_nine_characters_wide() -> None:
+    """Very small and very large numbers get an exponent."""
     from nn_cli.text import number
 
     assert number(0.0) == "+0.000000"
@@ -206,12 +209,12 @@ def test_small_numbers_are_shown_with_an_exponent_in_the_same_width() -> None:
     assert number(0.0000123) == "+1.23e-05"
     assert number(-2306.25) == "-2306.250"
     assert number(1e7) == "+1.00e+07"
-    assert number(6.7e-16) == "+6.70e-16"  # only an exact 0 is shown as one
+    assert number(6.7e-16) == "+6.70e-16"  # only an exact 0 is printed as 0
     values = (0.0, -0.187003, 1.23e-5, 12345.0, 2.5, 47.0, 120.0, 1e5, 1e6, 0.001, 6.7e-16, 0.9999999)
     assert {len(number(value)) for value in values} == {9}
 
 
-def test_the_summary_of_each_layer_has_the_figures_that_its_names_say(nn: Command, run: Path, digits: Path) -> None:
+def test_each_layers_summary_equals_a_numpy_calculation(nn: Command, run: Path, digits: Path) -> None:
     from data_scripts.idx import read_split
 
     layers = inspect(nn, run, "--split", "train", "--batch", "40")["layers"]
@@ -235,7 +238,7 @@ def test_the_summary_of_each_layer_has_the_figures_that_its_names_say(nn: Comman
         assert layer["step_ratio"] == pytest.approx(0.5 * layer["dC_dw_norm"] / size)
 
 
-def test_the_factors_of_a_saturated_cross_entropy_output_still_make_up_its_derivative(nn: Command) -> None:
+def test_derivatives_below_a_saturated_cross_entropy_output_stay_exact(nn: Command) -> None:
     Path("saturated.yaml").write_text(
         "cost: cross_entropy\ndtype: float64\n"
         "data: {source: inline, inputs: [[0.5]], targets: [[0.0]]}\n"
@@ -248,16 +251,16 @@ def test_the_factors_of_a_saturated_cross_entropy_output_still_make_up_its_deriv
     assert paths["sum"] == pytest.approx(60.0)
 
 
-def test_save_never_writes_over_a_file(nn: Command, run: Path) -> None:
+def test_save_never_overwrites_a_file(nn: Command, run: Path) -> None:
     checkpoint = run / "checkpoints/best.safetensors"
     before = checkpoint.read_bytes()
     outcome = nn("inspect-gradients", run, "--save", checkpoint)
     assert outcome.code == 2
-    assert "exists already, and is not written over" in outcome.error
+    assert "already exists and is never overwritten" in outcome.error
     assert checkpoint.read_bytes() == before
 
 
-def test_misread_examples_are_named_with_their_label_and_answer(nn: Command, run: Path, digits: Path) -> None:
+def test_misread_examples_are_listed_with_label_and_answer(nn: Command, run: Path, digits: Path) -> None:
     from data_scripts.idx import read_split
 
     images, labels = (part[-50:] for part in read_split(digits, "train"))  # the validation split
@@ -272,8 +275,8 @@ def test_misread_examples_are_named_with_their_label_and_answer(nn: Command, run
     assert f"example 7, label {labels[7]}{reads}\n" in about
 
 
-def test_a_recipe_is_no_run(nn: Command) -> None:
-    assert "quickstart: is a recipe; train it first" in nn("inspect-gradients", "quickstart").error
+def test_inspecting_an_untrained_recipe_is_refused(nn: Command) -> None:
+    assert "quickstart: is a recipe, not a run; train it first" in nn("inspect-gradients", "quickstart").error
 
 
 BAD = [
@@ -285,29 +288,31 @@ BAD = [
     (["--weight", "1,2"], 2, "'1,2' is not of the form L,J,K"),
     (["--weight", "1,-2,3"], 2, "'1,-2,3' is not of the form L,J,K"),
     (["--bias", "x,y"], 2, "'x,y' is not of the form L,J"),
-    (["--weight", "1,0,0", "--bias", "1,0"], 2, "--weight and --bias exclude each other"),
+    (["--weight", "1,0,0", "--bias", "1,0"], 2, "--weight and --bias cannot be used together; choose one"),
     (["--example", "50"], 2, "--example 50: the validation split has examples 0 to 49"),
     (["--example", "-1"], 2, "Invalid value for '--example'"),
     (["--batch", "51"], 2, "--batch 51: the validation split has 50 examples"),
     (["--batch", "0"], 2, "Invalid value for '--batch'"),
-    (["--example", "9", "--batch", "5"], 2, "--example 9: is not among the first 5 examples"),
+    (["--example", "9", "--batch", "5"], 2, "--example 9: is not among the first 5 examples; use a larger --batch"),
     (
         ["--save", "no/where.safetensors"],
         1,
         "--save no/where.safetensors: cannot be written: No such file or directory",
     ),
     (["--html", "no/where.html"], 1, "--html no/where.html: cannot be written: No such file or directory; choose"),
-    (["--html", "runs"], 2, "--html runs: is a directory; name a file"),
-    (["--html", ""], 2, "is a directory; name a file"),
+    (["--html", "runs"], 2, "--html runs: is a directory; give a file name"),
+    (["--html", ""], 2, "is a directory; give a file name"),
     (["--save", "x", "--html", "x"], 2, "--save and --html both name x; choose two names"),
-    (["--init", "--checkpoint", "best"], 2, "--init and --checkpoint exclude each other"),
+    (["--init", "--checkpoint", "best"], 2, "--init and --checkpoint cannot be used together"),
     (["--weight", "1_0,2,3"], 2, "'1_0,2,3' is not of the form L,J,K"),
     (["--depth", "0"], 2, "Invalid value for '--depth'"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_bad_input_gets_one_line(arguments: list[str], code: int, expected: str, nn: Command, run: Path) -> None:
+def test_bad_input_gets_a_one_line_error(
+    arguments: list[str], code: int, expected: str, nn: Command, run: Path
+) -> None:
     outcome = nn("inspect-gradients", run, *arguments)
     assert outcome.code == code
     assert expected in outcome.error

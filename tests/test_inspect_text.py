@@ -1,4 +1,4 @@
-"""The text of `nn inspect-gradients`: fits the terminal, tells the story, needs neither colour nor Unicode."""
+"""The text of `nn inspect-gradients` fits the terminal, is correct, and needs neither colour nor Unicode."""
 
 import re
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def test_the_numbers_are_the_same_at_every_width(at_width: Callable[..., str]) -
     assert numbers(60) == numbers(80) == numbers(100)
 
 
-def test_the_chain_of_dependencies_is_drawn_with_its_values_below(at_width: Callable[..., str]) -> None:
+def test_the_chain_is_drawn_with_values_below(at_width: Callable[..., str]) -> None:
     lines = at_width(100, "--weight", "3,4,7", "--example", "9", "--batch", "40").splitlines()
     at = next(i for i, line in enumerate(lines) if "──w──▶" in line)
     assert lines[at].split() == ["a(2)[7]", "──w──▶", "z(3)[4]", "──σ──▶", "a(3)[4]", "──Σ(a−y)²──▶", "C_9"]
@@ -57,7 +57,7 @@ def test_the_chain_of_dependencies_is_drawn_with_its_values_below(at_width: Call
     assert re.fullmatch(r" +y\[4\] = [01]", lines[at + 2])
 
 
-def test_without_room_the_chain_runs_from_top_to_bottom(nn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_narrow_terminal_the_chain_is_vertical(nn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     wide = "network: {sizes: [784, 1200, 1100, 10]}\ndata: {source: synthetic, validation: 100}\n"
     Path("wide.yaml").write_text(wide)
@@ -66,7 +66,7 @@ def test_without_room_the_chain_runs_from_top_to_bottom(nn: Command, monkeypatch
     assert max(map(len, out.splitlines())) <= 60
 
 
-def test_a_table_that_is_too_wide_goes_on_below_with_its_first_column_repeated() -> None:
+def test_a_wide_table_is_split_repeating_its_first_column() -> None:
     rows = [["key", "a" * 20, "b" * 20, "c" * 20], ["one", "1", "2", "3"]]
     assert Terminal(60).table(rows, "<<<<") == [
         "  key  " + "a" * 20 + "  " + "b" * 20,
@@ -76,7 +76,8 @@ def test_a_table_that_is_too_wide_goes_on_below_with_its_first_column_repeated()
     ]
 
 
-def test_depth_follows_the_chain_to_the_cost_and_back_to_the_input(at_width: Callable[..., str]) -> None:
+def test_depth_follows_the_chain_in_both_directions(at_width: Callable[..., str]) -> None:
+    """It goes up to the cost and back to the input."""
     sums = re.findall(
         r"^∂C_9/∂a\((\d)\)\[(\d+)\] = Σ_j",
         at_width(100, "--weight", "1,3,400", "--example", "9", "--depth", "9"),
@@ -94,7 +95,7 @@ def test_depth_follows_the_chain_to_the_cost_and_back_to_the_input(at_width: Cal
     assert sums[0][1] == "7"
 
 
-def test_the_whole_gradient_of_the_chain_is_written_out_with_every_factor(nn: Command) -> None:
+def test_the_chains_whole_gradient_is_printed_factor_by_factor(nn: Command) -> None:
     out = nn("inspect-gradients", "chain", "--init").out
     written = re.findall(
         r"∂C_0/∂([wb])\((\d)\)\[[\d,]+\] = (.*?)\n +=? ?(.*?) = (\S+)$", re.sub(r"\n {4}(?=\S)", " ", out), re.MULTILINE
@@ -115,11 +116,11 @@ def test_the_whole_gradient_of_the_chain_is_written_out_with_every_factor(nn: Co
         assert float(product) == pytest.approx(np.prod(factors), abs=1e-6)
 
 
-def test_a_larger_network_is_not_written_out(at_width: Callable[..., str]) -> None:
+def test_a_larger_networks_gradient_is_not_printed_in_full(at_width: Callable[..., str]) -> None:
     assert "all" not in [line.split(" ")[1:2] for line in at_width(100).splitlines() if line.startswith("∇C")]
 
 
-def test_the_gradient_norms_of_the_run_are_charted(at_width: Callable[..., str], run: Path) -> None:
+def test_the_runs_gradient_norms_are_charted(at_width: Callable[..., str], run: Path) -> None:
     rows = [line.split(",") for line in (run / "gradients.csv").read_text().splitlines()[1:]]
     lines = at_width(100).splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("‖∂C/∂w‖ from epoch 0 to 3"))
@@ -133,9 +134,8 @@ def test_the_gradient_norms_of_the_run_are_charted(at_width: Callable[..., str],
     assert {"▁", "█"} <= set(everything)  # one scale for all layers
 
 
-def test_the_histogram_counts_every_example_and_says_where_the_shown_one_is(
-    at_width: Callable[..., str], nn: Command, run: Path
-) -> None:
+def test_the_histogram_counts_every_example(at_width: Callable[..., str], nn: Command, run: Path) -> None:
+    """It marks the shown example's bin."""
     import json
 
     text = at_width(100, "--weight", "3,4,7", "--example", "9", "--batch", "40")
@@ -162,7 +162,8 @@ def test_the_histogram_counts_every_example_and_says_where_the_shown_one_is(
         list(np.linspace(-0.187, 0.21, 64)),
     ],
 )
-def test_a_histogram_has_few_bins_with_round_edges_and_loses_nothing(values: list[float]) -> None:
+def test_a_histogram_has_few_bins_and_loses_no_value(values: list[float]) -> None:
+    """There are at most nine bins. If values have both signs, 0 is an edge."""
     bins = histogram(values)
     assert 1 <= len(bins) <= 9
     assert sorted(i for bin_ in bins for i in bin_.members) == list(range(len(values)))
@@ -173,7 +174,7 @@ def test_a_histogram_has_few_bins_with_round_edges_and_loses_nothing(values: lis
         assert any(bin_.low == 0 for bin_ in bins)
 
 
-def test_what_is_not_finite_has_no_histogram() -> None:
+def test_nan_or_no_values_give_no_histogram() -> None:
     assert histogram([1.0, float("nan")]) == []
     assert histogram([]) == []
 
@@ -181,7 +182,7 @@ def test_what_is_not_finite_has_no_histogram() -> None:
 # Colour, symbols
 
 
-def test_the_chapters_variables_have_the_chapters_colours() -> None:
+def test_variables_have_the_chapters_colours() -> None:
     text = "∂C_9/∂w(3)[4,12] = a(2)[12] σ′(z(3)[4]), b(3)[4], y[4]; Change a bit by now."
     painted = Terminal(colour=True).paint(text)
     assert re.findall(r"\x1b\[(\d+)m(.*?)\x1b\[0m", painted) == [
@@ -190,16 +191,17 @@ def test_the_chapters_variables_have_the_chapters_colours() -> None:
     assert re.sub(r"\x1b\[\d+m", "", painted) == text
 
 
-def test_nothing_is_coloured_where_there_is_no_terminal_or_NO_COLOR_is_set(
+def test_colour_is_only_for_terminals_without_NO_COLOR(
     nn_process: Callable[..., "object"], at_width: Callable[..., str], monkeypatch: pytest.MonkeyPatch, run: Path
 ) -> None:
+    """A terminal of the type `dumb` gets no colour either."""
     assert "\x1b" not in at_width(80)
     for value, coloured in (("", True), ("1", False)):
         assert ("\x1b[9" in in_terminal(run, NO_COLOR=value, TERM="xterm")) == coloured
     assert "\x1b[9" not in in_terminal(run, NO_COLOR="", TERM="dumb")
 
 
-def test_where_the_encoding_lacks_the_symbols_they_are_spelt_in_ascii(run: Path) -> None:
+def test_symbols_are_spelt_in_ascii_if_the_encoding_lacks_them(run: Path) -> None:
     for encoding in ("ascii", "latin-1"):
         text = in_terminal(run, PYTHONIOENCODING=encoding, NO_COLOR="1")
         assert text.isascii()
@@ -210,7 +212,7 @@ def test_where_the_encoding_lacks_the_symbols_they_are_spelt_in_ascii(run: Path)
 
 
 def in_terminal(run: Path, **environment: str) -> str:
-    """What the command prints to a terminal of 80 columns."""
+    """The command's output on a terminal of 80 columns."""
     import os
     import pty
     import subprocess
@@ -236,7 +238,7 @@ def in_terminal(run: Path, **environment: str) -> str:
     return content.decode()
 
 
-# Every word of it
+# The whole text, word for word
 
 CHAIN = """\
 1-1-1-1 sigmoid, squared error
@@ -271,7 +273,7 @@ A plain step with the next epoch's η = 1 changes w by −η ∂C/∂w = +0.1224
 ∇C_0, all 6 entries, each with its factors
 """
 
-# Two of three examples want the weight down. Worked out by a program of its own: see the test.
+# Two of three examples push the weight down. The test calculates this separately.
 PAIR = """\
 dtype: float64
 data: {source: inline, inputs: [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], targets: [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]}
@@ -283,11 +285,11 @@ network:
 """
 
 
-def test_the_story_of_the_chapters_chain(nn: Command) -> None:
+def test_the_chapters_chain_is_explained_word_for_word(nn: Command) -> None:
     assert nn("inspect-gradients", "chain", "--init").out.startswith(CHAIN)
 
 
-def test_what_the_sentences_say_is_what_plain_numpy_finds(nn: Command) -> None:
+def test_statements_in_the_text_match_a_numpy_calculation(nn: Command) -> None:
     Path("pair.yaml").write_text(PAIR)
     w = [
         np.array(rows) for rows in ([[0.5, -1.0], [1.5, 0.25]], [[2.0, -0.5], [-1.0, 1.0]], [[1.0, -2.0], [-1.5, 0.5]])
@@ -332,17 +334,18 @@ def test_what_the_sentences_say_is_what_plain_numpy_finds(nn: Command) -> None:
                 assert ("◀" in out.split(f"j = {row} ")[1].split("\n")[0]) == (float(product) < 0), out
 
 
-def test_a_route_takes_the_strongest_path_up_and_the_largest_weight_down(nn: Command) -> None:
+def test_the_route_follows_the_strongest_path_and_largest_weight(nn: Command) -> None:
+    """It follows the strongest path up to the cost, and the largest weight down to the input."""
     Path("pair.yaml").write_text(PAIR)
     out = nn("inspect-gradients", "pair.yaml", "--init", "--weight", "1,0,1", "--batch", "3", "--depth", "3").out
-    blocks = re.findall(r"((?:Of|One).*:)\n∂C_0/∂a\((\d)\)\[(\d)\] = ", out)
+    blocks = re.findall(r"((?:On|One).*:)\n∂C_0/∂a\((\d)\)\[(\d)\] = ", out)
     products = {
         int(j): float(p)
         for j, p in re.findall(r"j = (\d) .*= (\S+) ", out.split("∂C_0/∂a(1)[0] = ")[1].split("sum")[0])
     }
     strongest = max(products, key=lambda j: abs(products[j]))
     assert blocks == [
-        (f"Of its strongest path, ∂C_0/∂a(2)[{strongest}] is itself a sum:", "2", str(strongest)),
+        (f"On the strongest path, ∂C_0/∂a(2)[{strongest}] is itself a sum:", "2", str(strongest)),
         ("One layer back from a(1)[0], along w(1)[0,1]:", "0", "1"),
     ]
     out = nn("inspect-gradients", "pair.yaml", "--init", "--bias", "3,0", "--batch", "3", "--depth", "3").out
@@ -357,7 +360,7 @@ def test_a_route_takes_the_strongest_path_up_and_the_largest_weight_down(nn: Com
     )
 
 
-def test_a_long_history_is_charted_from_its_first_epoch_to_its_last(nn: Command, small: Path) -> None:
+def test_a_long_history_is_charted_from_first_to_last_epoch(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run", "--set", "training.gradient_norms=true", "--quiet")
     file = Path("run/gradients.csv")
     header = file.read_text().splitlines()[0]
@@ -372,7 +375,7 @@ def test_a_long_history_is_charted_from_its_first_epoch_to_its_last(nn: Command,
     assert list(chart) == sorted(chart, reverse=True)
 
 
-def test_a_damaged_history_is_left_out_and_said_to_be(nn: Command, run: Path) -> None:
+def test_a_damaged_history_is_skipped_with_a_warning(nn: Command, run: Path) -> None:
     (run / "gradients.csv").write_text("nonsense\n")
     outcome = nn("inspect-gradients", run)
     assert outcome.code == 0
@@ -381,7 +384,7 @@ def test_a_damaged_history_is_left_out_and_said_to_be(nn: Command, run: Path) ->
     assert "‖∂C/∂w‖ from epoch" not in outcome.out
 
 
-def test_what_is_not_finite_is_refused_in_one_line(nn: Command) -> None:
+def test_an_infinite_cost_or_gradient_is_refused_in_one_line(nn: Command) -> None:
     Path("huge.yaml").write_text(
         "dtype: float64\ndata: {source: inline, inputs: [[1.0]], targets: [[0.0]]}\n"
         "network: {sizes: [1, 1, 1], activation: identity, output: identity,"
@@ -394,7 +397,7 @@ def test_what_is_not_finite_is_refused_in_one_line(nn: Command) -> None:
     )
 
 
-def test_where_nothing_moves_that_is_what_it_says(nn: Command) -> None:
+def test_a_dead_neuron_is_described_as_having_no_effect(nn: Command) -> None:
     Path("dead.yaml").write_text(
         "data: {source: inline, inputs: [[1.0], [2.0]], targets: [[0.5], [1.5]]}\n"
         "network: {sizes: [1, 1, 1], activation: relu, output: identity,"
@@ -403,11 +406,11 @@ def test_where_nothing_moves_that_is_what_it_says(nn: Command) -> None:
     out = nn("inspect-gradients", "dead.yaml", "--init", "--weight", "1,0,0", "--check").out
     assert "No example pushes w: each derivative is 0." in out
     assert "left C_0 at 0.250000" in out
-    assert "label" not in out  # the targets are no classes
+    assert "label" not in out  # the targets are not classes
     assert "rounding" not in out
 
 
-def test_the_sigma_prime_that_cancels_is_said_to(nn: Command) -> None:
+def test_the_text_explains_when_sigma_prime_cancels(nn: Command) -> None:
     Path("entropy.yaml").write_text(
         "cost: cross_entropy\ndata: {source: inline, inputs: [[0.5]], targets: [[0.0]]}\n"
         "network: {sizes: [1, 1], init: {w: {1: [[70.0]]}, b: {1: [0.0]}}}\n"
@@ -418,7 +421,8 @@ def test_the_sigma_prime_that_cancels_is_said_to(nn: Command) -> None:
     assert "∂C_0/∂w(1)[0,0] = a(0)[0] · (a(1)[0] − y[0])\n      = 0.5 × 1 = +0.500000" in out
 
 
-def test_the_check_over_h_says_where_it_agrees_and_why_not(nn: Command) -> None:
+def test_the_check_says_at_which_h_it_agrees(nn: Command) -> None:
+    """For every other h it gives the reason: h is too large, or rounding."""
     out = nn("inspect-gradients", "chain", "--init", "--check").out
     rows = re.findall(r"^ +(\de[+-]\d\d) +(\S+) +(\de[+-]\d\d) +(agrees)? *█* ?(.*)$", out, re.MULTILINE)
     assert [row[0] for row in rows] == [f"{10.0**-n:.0e}" for n in range(13)]

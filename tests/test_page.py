@@ -1,4 +1,4 @@
-"""`nn inspect-gradients --html`: one file that is safe to open, and in a real browser does what it says."""
+"""`nn inspect-gradients --html`: one file that is safe to open, tested in a real browser."""
 
 import json
 import os
@@ -55,14 +55,14 @@ def run(nn: Command, small: Path) -> Path:
 
 
 def write_page(nn: Command, *arguments: object) -> tuple[Path, dict[str, Any]]:
-    """The page, and what `--json` says of the same inspection."""
+    """The page, and the `--json` output of the same inspection."""
     outcome = nn("inspect-gradients", *arguments, "--html", "page.html", "--json")
     assert outcome.code == 0, outcome.err
     return Path("page.html").absolute(), json.loads(outcome.out)
 
 
-class Opened:
-    """A page in a browser, and what happened in it."""
+class OpenPage:
+    """A page in a browser, with its requests and complaints."""
 
     def __init__(self, browser: "Browser", file: Path, **options: Any) -> None:
         self.context = browser.new_context(**options)
@@ -70,14 +70,14 @@ class Opened:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", self._hear)
+        self.page.on("console", self._record)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
         self.page.goto(file.as_uri())
         self.page.wait_for_function("document.getElementById('agreement').textContent")
 
-    def _hear(self, message: "ConsoleMessage") -> None:
-        if "willReadFrequently" not in message.text:  # the tests read the canvases, the page does not
+    def _record(self, message: "ConsoleMessage") -> None:
+        if "willReadFrequently" not in message.text:  # only the tests read the canvases
             self.complaints.append(message.text)
 
     def find(self, selector: str) -> "Locator":
@@ -87,7 +87,7 @@ class Opened:
         return self.find(selector).inner_text()
 
     def fields(self) -> dict[str, float]:
-        """Every number that has a place in the document of `--json`, at full precision."""
+        """Every number that also has a field in the `--json` output, at full precision."""
         pairs = self.page.eval_on_selector_all(
             "[data-field]", "all => all.map(one => [one.dataset.field, Number(one.dataset.value)])"
         )
@@ -107,10 +107,10 @@ class Opened:
 
 
 @pytest.fixture
-def opened(nn: Command, run: Path, browser: "Browser") -> Iterator[Opened]:
-    """The page of a trained 784-12-8-10 network, opened on w(3)[4,7] of example 9."""
+def open_page(nn: Command, run: Path, browser: "Browser") -> Iterator[OpenPage]:
+    """The page of a trained 784-12-8-10 network, opened at w(3)[4,7] for example 9."""
     file, _ = write_page(nn, run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
-    page = Opened(browser, file)
+    page = OpenPage(browser, file)
     yield page
     page.context.close()
     assert page.requests == [file.as_uri()]
@@ -133,26 +133,28 @@ def at(document: Any, path: str) -> float:
 # The file
 
 
-def test_the_page_of_784_100_10_has_at_most_a_megabyte_and_a_half(nn: Command, small: Path) -> None:
+def test_a_usual_networks_page_is_under_1_5_megabytes(nn: Command, small: Path) -> None:
+    """The network is 784-100-10."""
     file, _ = write_page(nn, small, "--init")
     small.write_text(small.read_text().replace("[784, 12, 10]", "[784, 100, 10]"))
     larger, _ = write_page(nn, small, "--init")
     assert larger == file
     assert larger.stat().st_size < 1.5e6
-    assert larger.stat().st_size > 79_510 * 8  # all parameters as doubles
+    assert larger.stat().st_size > 79_510 * 8  # it holds all parameters as doubles
 
 
-def test_the_page_names_nothing_to_fetch_and_its_policy_forbids_it(nn: Command, run: Path) -> None:
+def test_the_page_loads_nothing_and_its_policy_forbids_it(nn: Command, run: Path) -> None:
     file, _ = write_page(nn, run)
     text = file.read_text(encoding="utf-8")
     assert "default-src 'none'" in text
     assert not re.search(r"\b(src|href|action)=", text)
     assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|eval|innerHTML|import)\b\s*[(=.]", text)
     addresses = set(re.findall(r"https?://[^\s\"'<]+", text))
-    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}  # names of vocabularies
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}  # XML namespaces
 
 
-def test_no_two_modules_of_the_page_share_a_name() -> None:
+def test_page_modules_share_no_names() -> None:
+    """The list of modules is complete, and every imported name is exported."""
     from nn_cli.inspecting.page_file import MODULES
 
     seen: dict[str, str] = {}
@@ -174,11 +176,11 @@ def test_no_two_modules_of_the_page_share_a_name() -> None:
     assert shipped == set(MODULES)
 
 
-def test_a_page_is_replaced_but_no_other_file_is(nn: Command, run: Path) -> None:
+def test_a_page_replaces_a_page_but_no_other_file(nn: Command, run: Path) -> None:
     Path("page.html").write_text("my homework")
     outcome = nn("inspect-gradients", run, "--html", "page.html")
     assert outcome.code == 2
-    assert "page.html: exists already, and is no page of this command's" in outcome.error
+    assert "page.html: already exists and was not written by this command; choose another name" in outcome.error
     assert Path("page.html").read_text() == "my homework"
     Path("page.html").unlink()
     write_page(nn, run)
@@ -189,11 +191,11 @@ def test_a_page_is_replaced_but_no_other_file_is(nn: Command, run: Path) -> None
 @pytest.mark.parametrize(
     ("sizes", "batch", "expected"),
     [
-        ("[784, 1400, 10]", "8", "holds the whole network, at most 1,000,000 parameters"),
-        ("[784, 2, 10]", "501", "holds at most 500 examples; use a smaller --batch"),
+        ("[784, 1400, 10]", "8", "a page holds a network of at most 1,000,000 parameters"),
+        ("[784, 2, 10]", "501", "a page holds at most 500 examples; use a smaller --batch"),
     ],
 )
-def test_what_is_too_large_for_a_page_is_refused(sizes: str, batch: str, expected: str, nn: Command) -> None:
+def test_too_large_a_network_or_batch_is_refused(sizes: str, batch: str, expected: str, nn: Command) -> None:
     Path("large.yaml").write_text(f"data: {{source: synthetic, validation: 600}}\nnetwork: {{sizes: {sizes}}}\n")
     outcome = nn("inspect-gradients", "large.yaml", "--init", "--batch", batch, "--html", "page.html")
     assert outcome.code == 2
@@ -201,16 +203,14 @@ def test_what_is_too_large_for_a_page_is_refused(sizes: str, batch: str, expecte
     assert not Path("page.html").exists()
 
 
-# What it shows
+# The content of the page
 
 
 @pytest.mark.parametrize("place", [("--weight", "3,4,7"), ("--weight", "1,3,400"), ("--bias", "2,5")])
-def test_the_pages_numbers_are_those_of_json(
-    place: tuple[str, str], nn: Command, run: Path, browser: "Browser"
-) -> None:
+def test_the_pages_numbers_equal_the_json(place: tuple[str, str], nn: Command, run: Path, browser: "Browser") -> None:
     file, document = write_page(nn, run, *place, "--example", "9", "--batch", "40")
-    opened = Opened(browser, file)
-    fields = opened.fields()
+    open_page = OpenPage(browser, file)
+    fields = open_page.fields()
     kind = place[0].removeprefix("--")
     p = kind[0]
     expected = {f"{kind}.{name}" for name in ("value", f"dz_d{p}", "da_dz", "dC_da", f"dC_d{p}", f"mean_dC_d{p}")}
@@ -222,8 +222,8 @@ def test_the_pages_numbers_are_those_of_json(
     assert set(fields) == expected | {f"{sums}.sum"}
     for field, value in fields.items():
         assert value == pytest.approx(at(document, field), rel=1e-12, abs=1e-15), field
-    assert re.search(r"the largest difference is [0-9]e[-+]\d+", opened.text("#agreement"))
-    opened.context.close()
+    assert re.search(r"the largest difference is [0-9]e[-+]\d+", open_page.text("#agreement"))
+    open_page.context.close()
 
 
 @pytest.mark.parametrize(
@@ -235,31 +235,31 @@ def test_the_pages_numbers_are_those_of_json(
     ],
     ids=["cross-entropy", "tanh", "relu"],
 )
-def test_a_hundred_images_have_the_activations_and_answers_that_python_finds(
+def test_the_page_computes_the_same_activations_as_python(
     settings: list[str], sizes: tuple[int, ...], nn: Command, small: Path, digits: Path, browser: "Browser"
 ) -> None:
+    """For 100 images, its answers are the same too."""
     overrides = [part for setting in settings for part in ("--set", setting)]
     nn("train", small, *overrides, "--run-dir", "run", "--quiet")
     file, document = write_page(nn, "run", "--split", "train", "--batch", "100")
     images, _ = read_split(digits, "train")
     network = load_checkpoint(Path("run/checkpoints/best.safetensors")).network.astype(np.float64)
     passed = forward(network, images[:100].reshape(100, -1).T * (1 / 255))
-    opened = Opened(browser, file)
-    gallery = opened.find(".gallery")
+    open_page = OpenPage(browser, file)
+    gallery = open_page.find(".gallery")
     gallery.press("Home")
     for i in range(100):
-        for l, a in opened.activations(sizes).items():
+        for l, a in open_page.activations(sizes).items():
             np.testing.assert_allclose(a, passed.a[l][:, i], rtol=1e-12, atol=1e-15)
-        assert opened.text("#answer") == str(passed.a[network.L][:, i].argmax())
+        assert open_page.text("#answer") == str(passed.a[network.L][:, i].argmax())
         gallery.press("ArrowRight")
-    for field, value in opened.fields().items():
+    for field, value in open_page.fields().items():
         assert value == pytest.approx(at(document, field), rel=1e-12, abs=1e-15), field
-    opened.context.close()
+    open_page.context.close()
 
 
-def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
-    browser: "Browser", random: np.random.Generator
-) -> None:
+def test_the_pages_mathematics_equals_pythons(browser: "Browser", random: np.random.Generator) -> None:
+    """This holds for every combination of activations and cost."""
     code = (files("nn_cli.inspecting") / "page" / "network.js").read_text(encoding="utf-8")
     cases = [
         (hidden, output, cost)
@@ -271,7 +271,7 @@ def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
     networks = []
     for hidden, output, _ in cases:
         network = Network([4, 3, 3, 2], activation=hidden, output=output, dtype=np.float64)
-        network.parameters[:] = random.normal(0, 0.4, network.parameters.size)  # no neuron saturates
+        network.parameters[:] = random.normal(0, 0.4, network.parameters.size)  # small enough that no neuron saturates
         networks.append(network)
     x, y = random.normal(0, 1, 4), random.random(2)
     run = """async ([code, cases, parameters, x, y]) => {
@@ -290,7 +290,7 @@ def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
     arguments = [code, cases, [network.parameters.tolist() for network in networks], x.tolist(), y.tolist()]
     known, answers = tab.evaluate(run, arguments)
     tab.close()
-    assert known == [list(ACTIVATIONS), list(COSTS)]
+    assert [set(names) for names in known] == [set(ACTIVATIONS), set(COSTS)]
     for (hidden, output, cost), network, answer in zip(cases, networks, answers, strict=True):
         inspection = Inspection(network, COSTS[cost], Examples(x[None], y[None]), [0])
         assert answer["C"] == pytest.approx(inspection.C[0], rel=1e-12), (hidden, output, cost)
@@ -304,21 +304,21 @@ def test_the_pages_mathematics_is_pythons_for_every_activation_and_cost(
                 )
 
 
-def test_clicking_a_connection_takes_its_derivative_apart(opened: Opened, run: Path, digits: Path) -> None:
-    opened.find('[data-place="3,4,2"]').dispatch_event("click")
+def test_clicking_a_connection_shows_its_factors(open_page: OpenPage, run: Path, digits: Path) -> None:
+    open_page.find('[data-place="3,4,2"]').dispatch_event("click")
     d = inspection_of(run, digits, list(range(40))).derivative(Parameter(3, 4, 2), 9)
-    assert opened.text(".names").startswith("w(3)[4,2]")
-    assert opened.numbers(".rule") == pytest.approx([d.product, d.dz, d.da_dz, d.dC_da], rel=1e-12)
+    assert open_page.text(".names").startswith("w(3)[4,2]")
+    assert open_page.numbers(".rule") == pytest.approx([d.product, d.dz, d.da_dz, d.dC_da], rel=1e-12)
 
 
-def test_clicking_a_neuron_chooses_its_strongest_connection(opened: Opened, run: Path, digits: Path) -> None:
-    opened.find("#neuron-2-5").click()
+def test_clicking_a_neuron_selects_its_strongest_connection(open_page: OpenPage, run: Path, digits: Path) -> None:
+    open_page.find("#neuron-2-5").click()
     a = inspection_of(run, digits, [9]).passed.a[1][:, 0]
-    assert opened.text(".names").startswith(f"w(2)[5,{a.argmax()}]")
+    assert open_page.text(".names").startswith(f"w(2)[5,{a.argmax()}]")
 
 
-def test_the_nudge_moves_z_a_and_C_as_the_network_does(opened: Opened, run: Path, digits: Path) -> None:
-    opened.find("#nudge").press("End")
+def test_the_nudge_changes_z_a_and_C_like_the_network(open_page: OpenPage, run: Path, digits: Path) -> None:
+    open_page.find("#nudge").press("End")
     inspection = inspection_of(run, digits, list(range(40)))
     network: Network = inspection.network
     x, y = inspection.x[:, 9:10], inspection.y[:, 9]
@@ -327,90 +327,88 @@ def test_the_nudge_moves_z_a_and_C_as_the_network_does(opened: Opened, run: Path
     after = forward(network, x)
     dz, da = (float((of(after)[3] - of(before)[3])[4, 0]) for of in (lambda p: p.z, lambda p: p.a))
     dC = float(((after.a[3][:, 0] - y) ** 2).sum() - ((before.a[3][:, 0] - y) ** 2).sum())
-    assert opened.numbers(".nudged") == pytest.approx([1, dz, da, dC], rel=1e-11)
-    assert ("raises" if dC > 0 else "lowers") in opened.text("#nudge-section")
+    assert open_page.numbers(".nudged") == pytest.approx([1, dz, da, dC], rel=1e-11)
+    assert ("raises" if dC > 0 else "lowers") in open_page.text("#nudge-section")
 
 
-def test_the_paths_add_up_and_clicking_them_walks_back_to_the_first_layer(
-    opened: Opened, run: Path, digits: Path
-) -> None:
+def test_clicking_paths_walks_back_to_the_first_layer(open_page: OpenPage, run: Path, digits: Path) -> None:
+    """The paths have the same products as in Python."""
     paths = inspection_of(run, digits, list(range(40))).paths(2, 7, 9)
     shown = dict(
-        opened.page.eval_on_selector_all(
+        open_page.page.eval_on_selector_all(
             ".path",
             "all => all.map(one => [one.dataset.j, Number(one.querySelector('.product .number').dataset.value)])",
         )
     )
     assert shown == {str(path.j): pytest.approx(path.product, rel=1e-11) for path in paths.terms}
-    opened.find('.path[data-j="3"]').click()
-    assert opened.text(".names").startswith("w(2)[7,")
-    assert " ".join(opened.text(".route").split()) == "C_9 ← a(3)[3] ← a(2)[7]"
-    opened.find('.path[data-j="6"]').click()
-    assert opened.text(".names").startswith("w(1)[")
-    assert opened.text(".route").startswith("C_9 ← a(3)[6] ← a(2)[7] ← a(1)[")
-    assert "the chain has come back to the input" in opened.text("#paths")
-    opened.find(".route button").first.click()
-    assert opened.text(".names").startswith("w(3)[4,7]")
+    open_page.find('.path[data-j="3"]').click()
+    assert open_page.text(".names").startswith("w(2)[7,")
+    assert " ".join(open_page.text(".route").split()) == "C_9 ← a(3)[3] ← a(2)[7]"
+    open_page.find('.path[data-j="6"]').click()
+    assert open_page.text(".names").startswith("w(1)[")
+    assert open_page.text(".route").startswith("C_9 ← a(3)[6] ← a(2)[7] ← a(1)[")
+    assert "the chain has reached the input" in open_page.text("#paths")
+    open_page.find(".route button").first.click()
+    assert open_page.text(".names").startswith("w(3)[4,7]")
 
 
-def test_clicking_a_bar_of_the_histogram_loads_an_image_of_it(opened: Opened, run: Path, digits: Path) -> None:
+def test_clicking_a_histogram_bar_loads_one_of_its_images(open_page: OpenPage, run: Path, digits: Path) -> None:
     values = inspection_of(run, digits, list(range(40))).derivative(Parameter(3, 4, 7), 9).per_example
-    bars = opened.find(".bin:not([disabled])")
-    counts = [int(text) for text in opened.find(".bin .count").all_inner_texts()]
+    bars = open_page.find(".bin:not([disabled])")
+    counts = [int(text) for text in open_page.find(".bin .count").all_inner_texts()]
     assert sum(counts) == 40
     bars.first.click()
-    (index,) = re.findall(r"C_(\d+)", opened.text(".verdict"))
+    (index,) = re.findall(r"C_(\d+)", open_page.text(".verdict"))
     assert values[int(index)] < np.quantile(values, 0.5)
     assert "this one" in bars.first.inner_text()
-    assert opened.find(".member").count() == next(count for count in counts if count)
+    assert open_page.find(".member").count() == next(count for count in counts if count)
 
 
-def test_the_histogram_of_the_page_is_that_of_the_terminal(nn: Command, run: Path, opened: Opened) -> None:
+def test_the_pages_histogram_equals_the_terminals(nn: Command, run: Path, open_page: OpenPage) -> None:
     printed = nn("inspect-gradients", run, "--weight", "3,4,7", "--example", "9", "--batch", "40").out
     rows = re.findall(r"^ +(\S+) to +(\S+) +(\d+)", printed, re.MULTILINE)
-    shown = [text.replace("−", "-").split() for text in opened.find(".bin").all_inner_texts()]
+    shown = [text.replace("−", "-").split() for text in open_page.find(".bin").all_inner_texts()]
     assert [(row[0], row[2], row[3]) for row in shown] == rows
 
 
-def draw_a_seven(opened: Opened) -> np.ndarray:
-    """In the upper left corner of the sheet. Returns what the network sees of it: 28 × 28 bytes, white on black."""
-    box = opened.find(".sheet").bounding_box()
+def draw_a_seven(open_page: OpenPage) -> np.ndarray:
+    """Draw a 7 in the upper left corner of the sheet. Returns the network's input: 28 × 28 bytes, white on black."""
+    box = open_page.find(".sheet").bounding_box()
     assert box
-    mouse = opened.page.mouse
+    mouse = open_page.page.mouse
     mouse.move(box["x"] + 20, box["y"] + 20)
     mouse.down()
     mouse.move(box["x"] + 70, box["y"] + 20, steps=5)
     mouse.move(box["x"] + 40, box["y"] + 90, steps=5)
     mouse.up()
     read = "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"
-    paper = np.array(opened.page.eval_on_selector(".seen", read))
+    paper = np.array(open_page.page.eval_on_selector(".seen", read))
     return (255 - paper).astype(np.uint8).reshape(28, 28)
 
 
-def test_a_drawn_digit_is_centred_read_and_has_a_cost(opened: Opened) -> None:
-    ink = draw_a_seven(opened).astype(float)
+def test_a_drawn_digit_is_centred_and_read(open_page: OpenPage) -> None:
+    """It has a cost, which depends on the desired output. Clearing empties the sheet."""
+    ink = draw_a_seven(open_page).astype(float)
     rows, across = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     assert max(np.ptp(rows), np.ptp(across)) + 1 == 20
     centre = [(ink.sum(axis=axis) * (np.arange(28) + 0.5)).sum() / ink.sum() for axis in (0, 1)]
     assert centre == pytest.approx([14, 14], abs=0.6)
-    before = opened.text("#cost")
-    assert opened.text(".verdict").startswith("The network reads it as ")
-    opened.find(".desired input").nth(2).check()
-    assert opened.text("#cost") != before
-    assert "∂C/∂w" in opened.text("#heat figcaption >> nth=1")
-    opened.find("#clear").click()
-    assert opened.page.eval_on_selector(
+    before = open_page.text("#cost")
+    assert open_page.text(".verdict").startswith("The network reads it as ")
+    open_page.find(".desired input").nth(2).check()
+    assert open_page.text("#cost") != before
+    assert "∂C/∂w" in open_page.text("#heat figcaption >> nth=1")
+    open_page.find("#clear").click()
+    assert open_page.page.eval_on_selector(
         ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.every(v => v === 255)"
     )
 
 
-def test_a_drawn_digit_is_deslanted_as_the_images_of_such_a_network_are(
-    nn: Command, small: Path, browser: "Browser"
-) -> None:
+def test_a_drawn_digit_is_deslanted_if_training_images_were(nn: Command, small: Path, browser: "Browser") -> None:
     seen = []
     for choice in ("false", "true"):
         assert nn("train", small, "--set", f"data.deslant={choice}", "--run-dir", choice, "--quiet").code == 0
-        page = Opened(browser, write_page(nn, choice)[0])
+        page = OpenPage(browser, write_page(nn, choice)[0])
         seen.append(draw_a_seven(page))
         page.context.close()
     as_drawn, upright = seen
@@ -419,29 +417,29 @@ def test_a_drawn_digit_is_deslanted_as_the_images_of_such_a_network_are(
     np.testing.assert_allclose(upright, expected, atol=1)
 
 
-def test_a_finger_draws_as_well(nn: Command, run: Path, browser: "Browser") -> None:
+def test_drawing_works_by_touch(nn: Command, run: Path, browser: "Browser") -> None:
     file, _ = write_page(nn, run)
-    opened = Opened(browser, file, has_touch=True, viewport={"width": 360, "height": 740})
-    opened.find(".sheet").tap()
-    assert opened.page.eval_on_selector(
+    open_page = OpenPage(browser, file, has_touch=True, viewport={"width": 360, "height": 740})
+    open_page.find(".sheet").tap()
+    assert open_page.page.eval_on_selector(
         ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.some(v => v < 100)"
     )
-    opened.context.close()
+    open_page.context.close()
 
 
-def test_the_picked_image_is_in_sight_and_the_drawing_is_gone(opened: Opened) -> None:
+def test_picking_an_image_scrolls_to_it_and_clears_the_drawing(open_page: OpenPage) -> None:
     inside = """() => {
         const gallery = document.querySelector(".gallery").getBoundingClientRect();
         const thumb = document.querySelector(".thumb[aria-selected='true']").getBoundingClientRect();
         return gallery.top <= thumb.top && thumb.bottom <= gallery.bottom + 1;
     }"""
     blank = "one => one.getContext('2d').getImageData(0, 0, 280, 280).data.every(v => v === 0)"
-    opened.find(".sheet").click()
-    assert not opened.page.eval_on_selector(".sheet", blank)
+    open_page.find(".sheet").click()
+    assert not open_page.page.eval_on_selector(".sheet", blank)
     for key in ("End", "Home", "ArrowDown", "End"):
-        opened.find(".gallery").press(key)
-        assert opened.page.evaluate(inside), key
-    assert opened.page.eval_on_selector(".sheet", blank)
+        open_page.find(".gallery").press(key)
+        assert open_page.page.evaluate(inside), key
+    assert open_page.page.eval_on_selector(".sheet", blank)
 
 
 @pytest.mark.parametrize(
@@ -454,62 +452,62 @@ def test_the_picked_image_is_in_sight_and_the_drawing_is_gone(opened: Opened) ->
         (".route button", "path-0"),
     ],
 )
-def test_the_focus_stays_where_a_key_was_pressed(selector: str, then: str, opened: Opened) -> None:
+def test_the_focus_stays_where_a_key_was_pressed(selector: str, then: str, open_page: OpenPage) -> None:
     if selector == ".route button":
-        opened.find(".path").first.press("Enter")
+        open_page.find(".path").first.press("Enter")
     if selector.startswith(("#guess", "#another")):
-        opened.find("#guessing").check()
+        open_page.find("#guessing").check()
     if selector == "#another":
-        opened.find("#guess-rises").press("Enter")
-    opened.find(selector).press("Enter")
-    assert opened.page.evaluate("document.activeElement.dataset.key") == then
+        open_page.find("#guess-rises").press("Enter")
+    open_page.find(selector).press("Enter")
+    assert open_page.page.evaluate("document.activeElement.dataset.key") == then
 
 
-def test_a_digit_is_picked_and_another_output_desired(opened: Opened) -> None:
-    opened.find("#example-5").click()
-    assert "C_5" in opened.text(".verdict")
-    checked = opened.find(".desired input:checked").get_attribute("value")
-    label = opened.find("#example-5").get_attribute("aria-label")
+def test_picking_an_image_sets_the_desired_output_to_its_label(open_page: OpenPage) -> None:
+    open_page.find("#example-5").click()
+    assert "C_5" in open_page.text(".verdict")
+    checked = open_page.find(".desired input:checked").get_attribute("value")
+    label = open_page.find("#example-5").get_attribute("aria-label")
     assert label
     assert re.match(rf"example 5: label {checked}\b", label)
 
 
-def test_a_pixel_of_the_heat_map_is_chosen_with_pointer_and_keys(opened: Opened) -> None:
-    opened.choose(1, 3, 400)
-    heat = opened.find(".heat").first
+def test_heat_map_pixels_are_selected_by_mouse_and_keyboard(open_page: OpenPage) -> None:
+    open_page.choose(1, 3, 400)
+    heat = open_page.find(".heat").first
     heat.press("ArrowDown")
-    assert opened.text(".names").startswith("w(1)[3,428]")
+    assert open_page.text(".names").startswith("w(1)[3,428]")
     heat.press("ArrowLeft")
-    assert opened.text(".names").startswith("w(1)[3,427]")
+    assert open_page.text(".names").startswith("w(1)[3,427]")
     assert (heat.get_attribute("aria-valuetext") or "").startswith("w(1)[3,427]: ")
     heat.click(position={"x": 5, "y": 5})
-    assert opened.text(".names").startswith("w(1)[3,0]")
+    assert open_page.text(".names").startswith("w(1)[3,0]")
 
 
-def test_guessing_hides_what_gives_the_sign_away_until_the_guess(opened: Opened, run: Path, digits: Path) -> None:
-    opened.find("#guessing").check()
+def test_guess_mode_hides_the_answer_until_the_guess(open_page: OpenPage, run: Path, digits: Path) -> None:
+    open_page.find("#guessing").check()
     for selector in (".rule", "#paths", "#average", "#tree", ".nudged"):
-        assert not opened.find(selector).is_visible(), selector
+        assert not open_page.find(selector).is_visible(), selector
     product = inspection_of(run, digits, [9]).derivative(Parameter(3, 4, 7), 0).product
-    opened.find("#guess-rises" if product > 0 else "#guess-falls").click()
-    assert "Right." in opened.text("#guess-verdict")
-    assert opened.find(".rule").is_visible()
-    assert opened.text("#score").strip() == "1 of 1 right."
-    opened.find("#another").click()
-    assert not opened.find(".rule").is_visible()
-    opened.find("#guess-falls").click()
-    assert opened.text("#score").strip().endswith("of 2 right.")
+    open_page.find("#guess-rises" if product > 0 else "#guess-falls").click()
+    assert "Right." in open_page.text("#guess-verdict")
+    assert open_page.find(".rule").is_visible()
+    assert open_page.text("#score").strip() == "1 of 1 right."
+    open_page.find("#another").click()
+    assert not open_page.find(".rule").is_visible()
+    open_page.find("#guess-falls").click()
+    assert open_page.text("#score").strip().endswith("of 2 right.")
 
 
-# For everybody
+# Accessibility
 
 
-def test_everything_is_reached_with_the_keyboard_alone(opened: Opened) -> None:
-    keyboard = opened.page.keyboard
+def test_everything_is_reachable_by_keyboard(open_page: OpenPage) -> None:
+    keyboard = open_page.page.keyboard
     reached: list[str] = []
     for _ in range(60):
         keyboard.press("Tab")
-        name = opened.page.evaluate(
+        name = open_page.page.evaluate(
             "(() => { const e = document.activeElement; return e.id || e.getAttribute('class') || e.getAttribute('aria-label') || e.tagName })()"
         )
         if name in reached:
@@ -517,18 +515,18 @@ def test_everything_is_reached_with_the_keyboard_alone(opened: Opened) -> None:
         reached.append(name)
         if name == "gallery":
             keyboard.press("ArrowRight")
-            assert "C_10" in opened.text(".verdict")
+            assert "C_10" in open_page.text(".verdict")
         if name == "the neurons of layer 2":
             keyboard.press("Home")
-            assert opened.text(".names").startswith("w(2)[0,")
+            assert open_page.text(".names").startswith("w(2)[0,")
         if name == "place-k":
             keyboard.press("Control+a")
             keyboard.type("11")
             keyboard.press("Enter")
-            assert opened.text(".names").startswith("w(2)[0,11]")
+            assert open_page.text(".names").startswith("w(2)[0,11]")
         if name == "nudge":
             keyboard.press("ArrowRight")
-            assert "+0.02" in opened.text(".slide")
+            assert "+0.02" in open_page.text(".slide")
     for stop in (
         "clear",
         "gallery",
@@ -549,33 +547,34 @@ def test_everything_is_reached_with_the_keyboard_alone(opened: Opened) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_axe_finds_no_serious_violation_and_nothing_is_wider_than_the_screen(
+def test_axe_finds_no_serious_violation_at_any_width(
     width: int, scheme: str, nn: Command, run: Path, browser: "Browser"
 ) -> None:
+    """Nothing is wider than the screen."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: pip install -e '.[browser]'")
     file, _ = write_page(nn, run)
-    opened = Opened(browser, file, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    open_page = OpenPage(browser, file, viewport={"width": width, "height": 800}, color_scheme=scheme)
     for state in ("as it opens", "guessing", "guessed"):
         if state == "guessing":
-            opened.find("#guessing").check()
+            open_page.find("#guessing").check()
         if state == "guessed":
-            opened.find("#guess-rises").click()
-        violations = axe.Axe().run(opened.page).response["violations"]
+            open_page.find("#guess-rises").click()
+        violations = axe.Axe().run(open_page.page).response["violations"]
         serious = [v["id"] + ": " + v["nodes"][0]["html"] for v in violations if v["impact"] in ("serious", "critical")]
         assert serious == [], state
-        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    opened.context.close()
+        assert open_page.page.evaluate("document.documentElement.scrollWidth") <= width
+    open_page.context.close()
 
 
-def test_on_paper_the_controls_are_gone_and_the_numbers_stay(opened: Opened) -> None:
-    opened.page.emulate_media(media="print")
-    assert not opened.find("#clear").is_visible()
-    assert not opened.find("#guessing").is_visible()
-    assert opened.find(".rule").is_visible()
-    assert opened.find(".histogram").is_visible()
+def test_printing_hides_the_controls_and_keeps_the_numbers(open_page: OpenPage) -> None:
+    open_page.page.emulate_media(media="print")
+    assert not open_page.find("#clear").is_visible()
+    assert not open_page.find("#guessing").is_visible()
+    assert open_page.find(".rule").is_visible()
+    assert open_page.find(".histogram").is_visible()
 
 
-def test_without_javascript_the_page_holds_the_commands_text(nn: Command, run: Path, browser: "Browser") -> None:
+def test_without_javascript_the_page_shows_the_commands_text(nn: Command, run: Path, browser: "Browser") -> None:
     file, _ = write_page(nn, run, "--weight", "3,4,7")
     printed = nn("inspect-gradients", run, "--weight", "3,4,7").out
     context = browser.new_context(java_script_enabled=False)
@@ -585,28 +584,26 @@ def test_without_javascript_the_page_holds_the_commands_text(nn: Command, run: P
     context.close()
 
 
-# Against harm
+# Security
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror=hacked=1>{{data}}'\"&amp;"
 
 
-def test_a_hostile_name_is_shown_as_it_is_and_does_nothing(nn: Command, small: Path, browser: "Browser") -> None:
+def test_a_hostile_name_is_shown_but_runs_nothing(nn: Command, small: Path, browser: "Browser") -> None:
     name = HOSTILE.replace("/", "∕")
     assert nn("train", small, "--run-dir", name, "--quiet").code == 0
     file, _ = write_page(nn, name)
-    opened = Opened(browser, file)
-    assert opened.text(".subject").startswith(name)
-    assert opened.page.title().startswith(name)
-    assert opened.page.evaluate("window.hacked") is None
-    assert opened.page.evaluate("document.images.length + document.scripts.length") == 2
-    assert opened.requests == [file.as_uri()]
-    assert opened.complaints == []
-    opened.context.close()
+    open_page = OpenPage(browser, file)
+    assert open_page.text(".subject").startswith(name)
+    assert open_page.page.title().startswith(name)
+    assert open_page.page.evaluate("window.hacked") is None
+    assert open_page.page.evaluate("document.images.length + document.scripts.length") == 2
+    assert open_page.requests == [file.as_uri()]
+    assert open_page.complaints == []
+    open_page.context.close()
 
 
-def test_strings_cannot_leave_the_data_they_are_embedded_in(
-    nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_embedded_strings_cannot_break_out_of_the_data(nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nn_cli.inspecting import page_file
 
     embedded = page_file._embedded({"name": HOSTILE + "\u2028<!--"})
@@ -614,30 +611,28 @@ def test_strings_cannot_leave_the_data_they_are_embedded_in(
     assert json.loads(embedded) == {"name": HOSTILE + "\u2028<!--"}
 
 
-def test_the_policy_stops_scripts_and_requests_that_are_not_the_pages(
-    nn: Command, run: Path, browser: "Browser"
-) -> None:
+def test_the_policy_blocks_foreign_scripts_and_requests(nn: Command, run: Path, browser: "Browser") -> None:
     file, _ = write_page(nn, run)
-    opened = Opened(browser, file)
-    opened.page.evaluate(
+    open_page = OpenPage(browser, file)
+    open_page.page.evaluate(
         "() => { const s = document.createElement('img'); s.src = 'https://example.com/x.png'; document.body.append(s) }"
     )
-    blocked = opened.page.evaluate(
+    blocked = open_page.page.evaluate(
         "() => { try { document.body.innerHTML = '<b>x</b>'; return false } catch { return true } }"
     )
-    fetched = opened.page.evaluate("() => fetch('https://example.com').then(() => true, () => false)")
+    fetched = open_page.page.evaluate("() => fetch('https://example.com').then(() => true, () => false)")
     assert blocked
     assert not fetched
-    assert len(opened.complaints) >= 2
-    opened.context.close()
+    assert len(open_page.complaints) >= 2
+    open_page.context.close()
 
 
-def test_the_chapters_chain_has_numbers_in_place_of_a_picture(nn: Command, browser: "Browser") -> None:
+def test_the_chains_page_has_number_inputs_instead_of_images(nn: Command, browser: "Browser") -> None:
     file, document = write_page(nn, "chain", "--init")
-    opened = Opened(browser, file)
-    assert opened.find(".sheet").count() == 0
-    opened.find("input[aria-label='a(0)[0]']").fill("0.9")
-    opened.find("input[aria-label='a(0)[0]']").press("Enter")
+    open_page = OpenPage(browser, file)
+    assert open_page.find(".sheet").count() == 0
+    open_page.find("input[aria-label='a(0)[0]']").fill("0.9")
+    open_page.find("input[aria-label='a(0)[0]']").press("Enter")
     from nn_cli.recipes import read_recipe
 
     from mnist_nn import initial_state
@@ -646,26 +641,26 @@ def test_the_chapters_chain_has_numbers_in_place_of_a_picture(nn: Command, brows
     passed = forward(network, np.array([[0.9]]))
     gradient = backprop(network, COSTS["squared_error"], passed, np.array([[1.0]])).gradient
     weight = document["weight"]
-    assert opened.numbers(".rule")[0] == pytest.approx(gradient.dC_dw[weight["layer"]][0, 0], rel=1e-12)
-    opened.context.close()
+    assert open_page.numbers(".rule")[0] == pytest.approx(gradient.dC_dw[weight["layer"]][0, 0], rel=1e-12)
+    open_page.context.close()
 
 
-def test_the_chapters_chain_has_all_of_its_gradient_factor_by_factor(nn: Command, browser: "Browser") -> None:
+def test_the_chains_page_shows_its_whole_gradient_by_factors(nn: Command, browser: "Browser") -> None:
     file, document = write_page(nn, "chain", "--init")
-    opened = Opened(browser, file)
-    fields = opened.fields()
+    open_page = OpenPage(browser, file)
+    fields = open_page.fields()
     for n, entry in enumerate(document["gradient"]):
         assert fields[f"gradient.{n}.product"] == pytest.approx(entry["product"], rel=1e-12)
         for i, factor in enumerate(entry["factors"]):
             assert fields[f"gradient.{n}.factors.{i}.value"] == pytest.approx(factor["value"], rel=1e-12)
     assert sum(field.startswith("gradient.") for field in fields) == 6 + 7 + 7 + 5 + 5 + 3 + 3
-    opened.find(".entry").nth(1).press("Enter")
-    assert opened.text(".names").startswith("b(1)[0]")
-    assert opened.page.evaluate("document.activeElement.dataset.key") == "entry-1"
-    opened.find("#guessing").check()
-    assert not opened.find(".entry").first.is_visible()
-    opened.context.close()
+    open_page.find(".entry").nth(1).press("Enter")
+    assert open_page.text(".names").startswith("b(1)[0]")
+    assert open_page.page.evaluate("document.activeElement.dataset.key") == "entry-1"
+    open_page.find("#guessing").check()
+    assert not open_page.find(".entry").first.is_visible()
+    open_page.context.close()
 
 
-def test_a_larger_networks_page_has_no_empty_section_for_it(opened: Opened) -> None:
-    assert not opened.find("#gradient-title").is_visible()
+def test_a_larger_networks_page_hides_the_gradient_section(open_page: OpenPage) -> None:
+    assert not open_page.find("#gradient-title").is_visible()

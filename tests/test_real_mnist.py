@@ -1,4 +1,4 @@
-"""What must hold on the real MNIST. Skipped where NN_TEST_MNIST does not say where it is."""
+"""Tests on the real MNIST. They are skipped unless NN_TEST_MNIST names its directory."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from mnist_nn.training.evaluation import Evaluation
 
 
 def held_out(real_mnist: Path, checkpoint: Path) -> Evaluation:
-    """Accuracy on the last 10,000 training images: the test set stays closed here."""
+    """Accuracy on the last 10,000 training images. The test set is not used here."""
     _, validation = Examples.from_labels(*read_split(real_mnist, "train"), 10).split(10_000)
     return evaluate(load_checkpoint(checkpoint).network, COSTS["squared_error"], validation)
 
 
-def test_the_mnist_source_takes_canonical_files_and_refuses_all_others(real_mnist: Path) -> None:
+def test_the_mnist_source_accepts_only_mnists_own_files(real_mnist: Path) -> None:
     for split, pair in PAIRS.items():
         if all(is_intact(real_mnist, file) for file in pair):
             images, labels = load_mnist(real_mnist, split)
@@ -31,7 +31,7 @@ def test_the_mnist_source_takes_canonical_files_and_refuses_all_others(real_mnis
 
 
 @pytest.mark.parametrize(("recipe", "epochs", "accuracy"), [("mnist", 1, 0.94), ("nielsen", 2, 0.90)])
-def test_a_recipe_soon_reads_most_digits(
+def test_recipes_read_most_digits_after_few_epochs(
     recipe: str, epochs: int, accuracy: float, nn: Command, real_mnist: Path
 ) -> None:
     outcome = nn(
@@ -42,7 +42,7 @@ def test_a_recipe_soon_reads_most_digits(
     assert held_out(real_mnist, Path("run/checkpoints/best.safetensors")).accuracy > accuracy
 
 
-def test_a_network_that_learnt_from_drawn_digits_reads_handwritten_ones(nn: Command, real_mnist: Path) -> None:
+def test_a_network_trained_on_drawn_digits_reads_handwritten_ones(nn: Command, real_mnist: Path) -> None:
     assert nn("train", "quickstart", "--run-dir", "run").code == 0
     result = held_out(real_mnist, Path("run/checkpoints/best.safetensors"))
     assert result.accuracy > 0.84

@@ -1,4 +1,4 @@
-"""A run goes on from where it was, in one process at a time, or says why not."""
+"""A run continues where it stopped, in one process at a time, or says why it cannot."""
 
 import json
 import signal
@@ -30,7 +30,7 @@ def results(outcome: Outcome) -> list[str]:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "{name: step, every: 2, factor: 0.5}"])
-def test_a_finished_run_is_extended_to_the_bits_of_a_longer_one(schedule: str, nn: Command, small: Path) -> None:
+def test_extending_a_finished_run_equals_one_longer_run(schedule: str, nn: Command, small: Path) -> None:
     settings = ["--set", f"training.schedule={schedule}"]
     nn("train", small, *settings, "--run-dir", "short")
     longer = nn("train", small, *settings, "--set", "training.epochs=5", "--run-dir", "long")
@@ -40,27 +40,28 @@ def test_a_finished_run_is_extended_to_the_bits_of_a_longer_one(schedule: str, n
     assert metrics_without_seconds("short") == metrics_without_seconds("long")
     assert Path("short/config.yaml").read_bytes() == Path("long/config.yaml").read_bytes()
     assert json.loads(Path("short/run.json").read_text())["epochs"] == 5
-    assert nn("train", "--resume", "short").err.startswith("short is finished already")
+    assert nn("train", "--resume", "short").err.startswith("short is already finished")
 
 
-def test_an_extended_cosine_schedule_is_said_to_be_another_one(nn: Command, small: Path) -> None:
+def test_extending_a_cosine_schedule_warns_of_the_difference(nn: Command, small: Path) -> None:
     nn("train", small, "--set", "training.schedule=cosine", "--run-dir", "run")
     outcome = nn("train", "--resume", "run", "--set", "training.epochs=4")
-    assert "the cosine schedule now ends with epoch 4: the result differs from a run of that many epochs" in outcome.err
+    assert "the cosine schedule now ends at epoch 4; the result differs from a run that was" in outcome.err
     assert outcome.code == 0
 
 
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("training.epochs=2", "training.epochs: 2: this run has 3 epochs behind it already"),
+        ("training.epochs=2", "training.epochs: 2: this run has already completed 3 epochs"),
         ("training.learning_rate=1.0", "training.learning_rate: 1.0: this run was started with 0.5, and only"),
         ("network.sizes=[784, 10]", "network.sizes: [784, 10]: this run was started with [784, 12, 10], and only"),
         ("data.source=synthetic", "data.source: synthetic: this run was started with idx"),
         ("training.epochs=many", "training.epochs: 'many': must be a valid integer"),
     ],
 )
-def test_what_cannot_be_changed_is_refused_by_its_key(override: str, expected: str, nn: Command, small: Path) -> None:
+def test_settings_fixed_at_the_start_cannot_be_changed(override: str, expected: str, nn: Command, small: Path) -> None:
+    """The error names the key, and no file changes. The epochs may grow but not shrink."""
     nn("train", small, "--run-dir", "run")
     before = {file: file.read_bytes() for file in Path("run").rglob("*") if file.is_file()}
     outcome = nn("train", "--resume", "run", "--set", override)
@@ -69,9 +70,8 @@ def test_what_cannot_be_changed_is_refused_by_its_key(override: str, expected: s
     assert {file: file.read_bytes() for file in Path("run").rglob("*") if file.is_file()} == before
 
 
-def test_a_run_is_continued_by_one_process_at_a_time_and_again_after_that_was_killed(
-    nn: Command, nn_process: Start, small: Path
-) -> None:
+def test_only_one_process_at_a_time_trains_a_run(nn: Command, nn_process: Start, small: Path) -> None:
+    """When that process is killed, another process can resume the run."""
     process = nn_process("train", small, *LONG, "--run-dir", "run", "--quiet")
     wait_for(lambda: Path("run/checkpoints/best.safetensors").exists())
     outcome = nn("train", "--resume", "run")
@@ -87,7 +87,7 @@ def test_a_run_is_continued_by_one_process_at_a_time_and_again_after_that_was_ki
     assert again.returncode == 143
 
 
-def test_what_a_killed_process_left_half_written_is_removed(nn: Command, small: Path) -> None:
+def test_half_written_files_are_removed_on_resume(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run")
     leftovers = [Path("run/.run.json-1-abcdef01.tmp"), Path("run/checkpoints/.last.safetensors-1-abcdef01.tmp")]
     for leftover in leftovers:
@@ -96,7 +96,7 @@ def test_what_a_killed_process_left_half_written_is_removed(nn: Command, small: 
     assert not any(leftover.exists() for leftover in leftovers)
 
 
-def test_a_run_that_was_killed_after_its_last_save_is_finished_by_resuming(nn: Command, small: Path) -> None:
+def test_a_run_killed_after_its_last_save_can_be_finished(nn: Command, small: Path) -> None:
     whole = nn("train", small, "--run-dir", "run")
     file = Path("run/run.json")
     file.write_text(json.dumps({**json.loads(file.read_text()), "status": "running"}))
@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_after_its_last_save_is_finished_by_resuming(nn: C
     assert json.loads(file.read_text())["status"] == "finished"
 
 
-def test_another_machine_or_numpy_is_warned_about(nn: Command, small: Path) -> None:
+def test_resuming_on_another_machine_or_numpy_warns(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run")
     file = Path("run/run.json")
     description = json.loads(file.read_text())
@@ -116,4 +116,4 @@ def test_another_machine_or_numpy_is_warned_about(nn: Command, small: Path) -> N
     assert "warning: numpy was 1.0.0 and is " in outcome.err
     assert "warning: threads was 99 and is " in outcome.err
     assert outcome.err.count("warning") == 2
-    assert "the last bits may differ from an uninterrupted run's" in outcome.err
+    assert "the last bits may differ from those of an uninterrupted run" in outcome.err

@@ -1,4 +1,4 @@
-"""Whatever a run is called and wherever it is to lie, it is made there or refused in one line, and the terminal is safe."""
+"""A run with any name in any place is created or refused in one line, with no harm to the terminal."""
 
 import os
 import subprocess
@@ -10,11 +10,11 @@ from conftest import Command
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "nn"
 LONGEST = "n" * 255
-DEEP = "/".join(["d" * 99] * 40)  # 3,999 bytes, of the 4,095 that a path may have on Linux
+DEEP = "/".join(["d" * 99] * 40)  # 3,999 bytes of the 4,095 that Linux allows for a path
 
 
 def in_bash(command: str) -> "subprocess.CompletedProcess[bytes]":
-    """The installed command as a process of its own, as somebody would type it."""
+    """Run a command line in bash, with the installed `nn`, as a user would type it."""
     path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(["bash", "-c", command], capture_output=True, env={**os.environ, "PATH": path}, check=False)
 
@@ -33,7 +33,8 @@ def make_links() -> None:
         "new\nline", "\x1b[31mred", "bell\x07", "\u202eright to left", "tab\t", "non\udcffutf\udcc3", "\udcff'\x1b\\$HOME",
     ],
 )  # fmt: skip
-def test_a_run_may_have_any_name_and_the_commands_that_are_printed_read_it(name: str, nn: Command) -> None:
+def test_a_run_may_have_any_name(name: str, nn: Command) -> None:
+    """Bash reads the name back from the command that is printed."""
     make_links()
     outcome = nn("train", "chain", "--run-dir", name)
     assert outcome.code == 0
@@ -41,7 +42,7 @@ def test_a_run_may_have_any_name_and_the_commands_that_are_printed_read_it(name:
     for line in (outcome.out + outcome.err).splitlines():
         assert line.isprintable()
     (suggested,) = (line.removeprefix("next").strip() for line in outcome.out.splitlines() if line.startswith("next"))
-    program = f'nn() {{ printf "%s\\0" "$@"; }}; {suggested}'  # what bash makes of it
+    program = f'nn() {{ printf "%s\\0" "$@"; }}; {suggested}'  # how bash splits it into words
     words = subprocess.run(["bash", "-c", program], capture_output=True, check=True).stdout.split(b"\0")
     assert words[0] == b"evaluate"
     assert os.path.normpath(words[1]) == os.path.normpath(os.fsencode(name))
@@ -66,7 +67,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("name", "expected"), REFUSED, ids=[name[:20] for name, _ in REFUSED])
-def test_a_run_that_cannot_lie_there_is_refused_in_one_line(name: str, expected: str, nn: Command) -> None:
+def test_an_impossible_run_directory_is_refused_in_one_line(name: str, expected: str, nn: Command) -> None:
     make_links()
     outcome = nn("train", "chain", "--run-dir", name)
     assert outcome.code == 1
@@ -79,9 +80,8 @@ def test_a_run_that_cannot_lie_there_is_refused_in_one_line(name: str, expected:
 
 @pytest.mark.parametrize("command", [["train", "--resume"], ["train"], ["evaluate"]], ids=" ".join)
 @pytest.mark.parametrize("name", ["no\nwhere", "\x1b[31m", "\udcff", LONGEST + "n", "nowhere", "file/run", "link"])
-def test_what_is_no_run_is_refused_in_one_line_whatever_it_is_called(
-    name: str, command: list[str], nn: Command
-) -> None:
+def test_a_path_that_is_not_a_run_is_refused(name: str, command: list[str], nn: Command) -> None:
+    """The error is one printable line, whatever the name is."""
     make_links()
     outcome = nn(*command, name)
     assert outcome.code in (1, 2)
@@ -89,7 +89,7 @@ def test_what_is_no_run_is_refused_in_one_line_whatever_it_is_called(
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_names_that_are_not_utf_8_come_from_the_shell_and_go_back_to_it() -> None:
+def test_names_that_are_not_utf_8_survive_the_shell() -> None:
     Path(os.fsdecode(b"d\xff\n")).mkdir()
     done = in_bash(r"cd $'d\xff\n' && nn train chain --run-dir $'r\xff\e[31m' && nn train --resume $'r\xff\e[31m'")
     assert done.returncode == 0
@@ -97,7 +97,8 @@ def test_names_that_are_not_utf_8_come_from_the_shell_and_go_back_to_it() -> Non
     assert all(line.decode().isprintable() for line in (done.stdout + done.stderr).splitlines())
 
 
-def test_a_recipe_of_any_name_gives_its_run_that_name(nn: Command) -> None:
+def test_a_recipe_may_have_any_name(nn: Command) -> None:
+    """Its run is named after it."""
     name = os.fsdecode(b"c\xff\n\x1b[1m.yaml")
     Path(name).write_bytes(nn("config", "chain").out.encode())
     outcome = nn("train", name)
@@ -115,13 +116,12 @@ def test_a_recipe_of_any_name_gives_its_run_that_name(nn: Command) -> None:
         ("HOME=/nonexistent nn train chain --quiet", 0, ""),
         ("mkdir gone && cd gone && rmdir ../gone && nn train chain", 1, "the run directory cannot be made: runs: No such file or directory; choose another with --run-dir"),
         ("top=$PWD; mkdir gone && cd gone && rmdir ../gone && nn train chain --quiet --run-dir $top/run", 0, ""),
-        ("mkdir gone && cd gone && rmdir ../gone && nn train --data-dir data", 2, "data.dir: data: is relative to a working directory that cannot be told: No such file or directory"),
-        (r"mkdir $'d\xff' && cd $'d\xff' && nn train quickstart --data-dir data", 2, r"\udcff/data': has characters that cannot be written into a configuration"),
+        ("mkdir gone && cd gone && rmdir ../gone && nn train --data-dir data", 2, "data.dir: data: is relative, but the working directory is unknown: No such file or directory; give an absolute path"),
+        (r"mkdir $'d\xff' && cd $'d\xff' && nn train quickstart --data-dir data", 2, r"\udcff/data': has characters that a configuration cannot hold"),
     ],
 )  # fmt: skip
-def test_a_command_without_a_home_or_in_a_strange_place_works_or_says_what_it_lacks(
-    command: str, code: int, expected: str
-) -> None:
+def test_a_missing_home_or_working_directory_is_handled(command: str, code: int, expected: str) -> None:
+    """The command works, or says in one line what it lacks."""
     done = in_bash(command)
     said = done.stderr.decode()
     assert done.returncode == code, said

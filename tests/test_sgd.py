@@ -1,4 +1,4 @@
-"""The step downhill, worked by hand, and its length over the epochs."""
+"""The SGD step, compared with a calculation by hand, and the learning rate over the epochs."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ def one_weight(w: float, b: float, dC_dw: float, dC_db: float) -> tuple[Network,
     return network, gradient
 
 
-def test_the_plain_step_takes_the_scaled_gradient_off_and_leaves_it_as_it_is() -> None:
+def test_a_plain_step_subtracts_the_scaled_gradient() -> None:
+    """The gradient itself stays unchanged."""
     network, gradient = one_weight(1.0, -1.0, 0.05, -0.025)
     sgd = SGD()
     sgd.step(network, gradient, sgd.new_velocity(network), 0.5)
@@ -24,7 +25,7 @@ def test_the_plain_step_takes_the_scaled_gradient_off_and_leaves_it_as_it_is() -
     np.testing.assert_array_equal(gradient.vector, [0.05, -0.025])
 
 
-def test_momentum_adds_a_share_of_the_step_before() -> None:
+def test_momentum_adds_a_share_of_the_previous_step() -> None:
     network, gradient = one_weight(1.0, 0.0, 0.1, 0.0)
     sgd = SGD(momentum=0.5)
     velocity = sgd.new_velocity(network)
@@ -33,14 +34,14 @@ def test_momentum_adds_a_share_of_the_step_before() -> None:
     assert network.w[1][0, 0] == pytest.approx(1 - 0.1 - 0.15, rel=1e-15)
 
 
-def test_l2_pulls_weights_towards_zero_and_leaves_biases_alone() -> None:
+def test_l2_shrinks_the_weights_but_not_the_biases() -> None:
     network, gradient = one_weight(2.0, 3.0, 0.5, -0.5)
     sgd = SGD(l2=0.2)
     sgd.step(network, gradient, sgd.new_velocity(network), 0.5)  # η ∂C/∂w = 0.5, η l2 w = 0.5 · 0.2 · 2
     np.testing.assert_allclose(network.parameters, [2.0 - 0.5 - 0.5 * 0.2 * 2.0, 3.0 + 0.5], rtol=1e-15)
 
 
-def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator) -> None:
+def test_three_steps_equal_pytorchs_sgd(random: np.random.Generator) -> None:
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     network = Network([4, 3], dtype=np.float64)
     network.parameters[:] = random.normal(size=network.parameters.size)
@@ -71,13 +72,14 @@ def test_three_steps_equal_those_of_torch_optim_sgd(random: np.random.Generator)
         ({"name": "step", "every": 2, "factor": 0.5}, [2.0, 2.0, 1.0, 1.0]),
     ],
 )
-def test_a_schedule_decides_the_learning_rate_of_each_epoch(schedule: object, expected: list[float]) -> None:
+def test_each_schedule_gives_the_expected_learning_rates(schedule: object, expected: list[float]) -> None:
     values = {"training": {"epochs": 4, "learning_rate": 2.0, "schedule": schedule}}
     settings = Config.model_validate(values).training
     np.testing.assert_allclose([learning_rate(epoch, settings) for epoch in range(4)], expected, rtol=1e-12)
 
 
-def test_a_warm_up_raises_the_learning_rate_in_equal_steps_to_that_of_the_schedule() -> None:
+def test_warm_up_raises_the_learning_rate_in_equal_steps() -> None:
+    """The factor multiplies the schedule's learning rate and rises to 1."""
     values = {"training": {"epochs": 6, "learning_rate": 2.0, "schedule": "constant", "warmup": 3}}
     settings = Config.model_validate(values).training
     rates = [learning_rate(epoch, settings) for epoch in range(6)]

@@ -1,4 +1,4 @@
-"""Sheets of digits: what augmentation makes of them, and those that are misread."""
+"""Sheets of digits: the preview of augmentation, and the misread digits."""
 
 from itertools import islice
 from pathlib import Path
@@ -19,23 +19,23 @@ ELASTIC = "augmentation.elastic={sigma: 5.0, alpha: 36.0}"
 
 
 def digit_at(sheet: np.ndarray, row: int, column: int, captions: int = 0) -> np.ndarray:
-    """The digit in that place of a sheet, as bytes of its own; `captions`: the height of each row's captions."""
+    """A copy of the digit at this place in a sheet, as bytes. `captions` is the height of a row's captions."""
     y = GAP + row * (PIXEL * SIDE + GAP + captions)
     x = GAP + column * (PIXEL * SIDE + GAP)
     return 255 - sheet[y : y + PIXEL * SIDE : PIXEL, x : x + PIXEL * SIDE : PIXEL]
 
 
-def drawn(file: str) -> np.ndarray:
+def read_sheet(file: str) -> np.ndarray:
     return np.asarray(Image.open(file))
 
 
-def test_the_preview_shows_the_images_that_the_first_epochs_train_on(nn: Command, small: Path) -> None:
+def test_the_preview_shows_what_the_first_epochs_train_on(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--set", ELASTIC, "--preview-augmentation", "sheet.png")
     assert outcome.code == 0
     assert outcome.out == ""
     assert outcome.err.startswith("sheet written to sheet.png (254 × 640 pixels)")
     assert not Path("runs").exists()
-    sheet, config = drawn("sheet.png"), read_config(small, [ELASTIC])
+    sheet, config = read_sheet("sheet.png"), read_config(small, [ELASTIC])
     training, _ = examples_of(config).split(50)
     rows = [int(np.flatnonzero(training.labels == digit)[0]) for digit in range(10)]
     for digit, row in enumerate(rows):
@@ -49,17 +49,17 @@ def examples_of(config: Config) -> Examples:
     return Examples.from_labels(*read_split(Path(str(config.data.dir)), "train"), 10)
 
 
-def test_a_preview_without_augmentation_is_refused_with_the_way_to_some(nn: Command, small: Path) -> None:
+def test_a_preview_without_augmentation_is_refused_with_advice(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--preview-augmentation", "sheet.png")
     assert outcome.code == 2
     assert outcome.error == (
         f"Error: --preview-augmentation: {small} has no augmentation; "
-        "ask for some, such as --set augmentation.rotation=10"
+        "add some, for example --set augmentation.rotation=10"
     )
     assert not Path("sheet.png").exists()
 
 
-def test_the_misread_digits_are_drawn_each_once_in_the_order_of_their_labels(
+def test_misread_digits_are_drawn_once_in_label_order(
     nn: Command, small: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert nn("train", small, "--run-dir", "run", "--quiet").code == 0
@@ -71,23 +71,23 @@ def test_the_misread_digits_are_drawn_each_once_in_the_order_of_their_labels(
     answers = forward(network, images.reshape(100, -1).T.astype(np.float32) / 255).a[2].argmax(axis=0)
     wrong = [i for digit in range(10) for i in np.flatnonzero((answers != labels) & (labels == digit))]
     assert 0 < len(wrong) < 100
-    sheet = drawn("sheet.png")
+    sheet = read_sheet("sheet.png")
     across = (sheet.shape[1] - GAP) // (PIXEL * SIDE + GAP)
     captions = 14
     for place, i in enumerate(wrong):
         np.testing.assert_array_equal(digit_at(sheet, *divmod(place, across), captions), images[i])
     written = sheets_written(monkeypatch)
-    monkeypatch.setattr("nn_cli.misread.MOST", 3)
+    monkeypatch.setattr("nn_cli.misread.MAX_DIGITS", 3)
     told = nn("evaluate", "run", "--misread", "sheet.png").err
     assert nn("evaluate", "run", "--misread", "sheet.png", "--split", "train").code == 0
-    assert f"the first 3 of {len(wrong)} misread digits are drawn" in told
+    assert f"drawing only the first 3 of {len(wrong)} misread digits" in told
     first = sorted(np.flatnonzero(answers != labels)[:3], key=lambda i: (labels[i], i))
     assert [digit.caption for digit in written[0]] == [f"{labels[i]}  as  {answers[i]}" for i in first]
     np.testing.assert_array_equal([digit.image for digit in written[0]], images[first])
 
 
 def sheets_written(monkeypatch: pytest.MonkeyPatch) -> list[list[Captioned]]:
-    """The digits of each sheet that is written from now on, row after row."""
+    """The digits of each sheet that is written from now on, row by row."""
     written: list[list[Captioned]] = []
     write = write_sheet
 
@@ -113,7 +113,7 @@ def test_a_network_without_mistakes_gets_no_sheet(nn: Command) -> None:
     ]
     assert nn("train", *easy, "--quiet").code == 0
     outcome = nn("evaluate", "--misread", "sheet.png")
-    assert "nothing is misread, so there is no sheet to draw" in outcome.err
+    assert "no digit is misread; no sheet is written" in outcome.err
     assert not Path("sheet.png").exists()
 
 
@@ -139,9 +139,9 @@ def test_a_sheet_replaces_a_sheet_but_no_other_file(nn: Command, small: Path) ->
     Path("notes.txt").write_text("mine")
     Path("directory").mkdir()
     for file, reason in (
-        ("photo.png", "exists already, and is no sheet of this command's; choose another name"),
-        ("notes.txt", "exists already, and is no sheet of this command's; choose another name"),
-        ("directory", "is a directory; name a file"),
+        ("photo.png", "already exists and was not written by this command; choose another name"),
+        ("notes.txt", "already exists and was not written by this command; choose another name"),
+        ("directory", "is a directory; give a file name"),
     ):
         for outcome in commands(nn, small, file):
             assert outcome.code == 2
@@ -150,51 +150,52 @@ def test_a_sheet_replaces_a_sheet_but_no_other_file(nn: Command, small: Path) ->
     assert [outcome.code for outcome in commands(nn, small, "sheet.png") + commands(nn, small, "sheet.png")] == [0] * 4
 
 
-def test_a_sheet_that_cannot_be_written_says_so(nn: Command, small: Path) -> None:
+def test_an_unwritable_sheet_is_reported(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--set", ELASTIC, "--preview-augmentation", "nowhere/sheet.png")
     assert outcome.code == 1
     assert "--preview-augmentation nowhere/sheet.png: cannot be written: No such file or directory" in outcome.error
 
 
 @pytest.mark.parametrize("option", ["--resume", "--run-dir"])
-def test_a_preview_goes_without_what_belongs_to_training(option: str, nn: Command) -> None:
+def test_a_preview_excludes_resume_and_run_dir(option: str, nn: Command) -> None:
     outcome = nn("train", "--preview-augmentation", "sheet.png", option, "run")
     assert outcome.code == 2
-    assert "--preview-augmentation trains nothing, so it goes without --resume and --run-dir" in outcome.error
+    assert "--preview-augmentation does not train; leave out --resume and --run-dir" in outcome.error
 
 
-def test_misread_inputs_that_are_no_images_are_refused(nn: Command) -> None:
+def test_misread_refuses_inputs_other_than_images(nn: Command) -> None:
     assert nn("train", "chain", "--quiet", "--run-dir", "run").code == 0
     outcome = nn("evaluate", "run", "--misread", "sheet.png")
     assert outcome.code == 2
-    assert "--misread sheet.png: draws images, and data.source: inline has none" in outcome.error
+    assert "--misread sheet.png: data.source: inline has no images to draw; leave out --misread" in outcome.error
 
 
-def test_rectangular_images_and_inputs_that_are_no_images_are_not_distorted(nn: Command) -> None:
+def test_augmentation_refuses_inputs_other_than_square_images(nn: Command) -> None:
     write_all("flat", np.zeros((20, 14, 56), np.uint8), np.zeros(20, np.uint8))
     options = ["--set", "augmentation.rotation=5"]
     idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5"]
     for arguments, reason in (
-        (["mnist", *idx, *options], "augmentation: is for square images, and the train images are 14 × 56 pixels; --set augmentation={}"),
-        (["chain", *options], "augmentation: is for images, and data.source: inline has none; --set augmentation={}"),
-        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: is for square images, and 785 inputs of network.sizes make none; --set augmentation={}"),
+        (["mnist", *idx, *options], "augmentation: needs square images, but the train images are 14 × 56 pixels; turn it off with --set augmentation={}"),
+        (["chain", *options], "augmentation: needs images, but data.source: inline has none; turn it off with --set augmentation={}"),
+        (["mnist", *options, "--set", "network.sizes=[785,10]"], "augmentation: needs square images, but 785 inputs (network.sizes) do not form a square; turn it off with --set augmentation={}"),
     ):  # fmt: skip
         outcome = nn("train", *arguments)
         assert outcome.code == 2
         assert reason in outcome.error
 
 
-def test_rectangular_images_are_trained_on_and_evaluated_but_not_drawn(nn: Command) -> None:
+def test_rectangular_images_can_be_trained_on_but_not_drawn(nn: Command) -> None:
+    """They can be evaluated too."""
     write_all("flat", np.zeros((20, 14, 56), np.uint8), np.zeros(20, np.uint8))
     idx = ["--set", "data.source=idx", "--data-dir", "flat", "--set", "data.validation=5", "--set", "training.epochs=1"]
     assert nn("train", "mnist", *idx, "--set", "augmentation={}", "--run-dir", "run", "--quiet").code == 0
     assert nn("evaluate", "run").code == 0
     outcome = nn("evaluate", "run", "--misread", "sheet.png")
     assert outcome.code == 2
-    assert "--misread: is for square images, and these are 14 × 56 pixels" in outcome.error
+    assert "--misread: needs square images, but these are 14 × 56 pixels" in outcome.error
 
 
-def test_small_digits_are_drawn_as_large_as_others_so_that_captions_have_room(nn: Command) -> None:
+def test_small_digits_are_enlarged_to_fit_their_captions(nn: Command) -> None:
     labels = np.arange(20, dtype=np.uint8) % 10
     write_all("tiny", np.repeat(labels[:, None, None], 25).reshape(20, 5, 5), labels)
     idx = [

@@ -1,4 +1,4 @@
-"""Digits that the program draws."""
+"""The digits that the program draws itself."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from data_scripts.glyphs import FORMS
 from data_scripts.synthetic import COUNTS, draw_digits, load_synthetic
 
 
-def test_the_same_seed_draws_the_same_digits_and_another_seed_others() -> None:
+def test_the_seed_determines_the_digits() -> None:
+    """The same seed draws the same digits, and another seed draws others."""
     first, second, other = draw_digits(50, 3), draw_digits(50, 3), draw_digits(50, 4)
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
@@ -29,7 +30,8 @@ def test_digits_are_equally_frequent_and_none_is_blank() -> None:
     assert images.max(axis=(1, 2)).min() > 128
 
 
-def test_digits_are_placed_as_mnists_are_within_20_pixels_and_centred_by_mass() -> None:
+def test_digits_are_sized_and_centred_like_mnists() -> None:
+    """They are about 20 pixels large, and their centre of mass is in the middle."""
     images, _ = draw_digits(500, 0)
     ink = images.astype(float)
     rows, columns = np.indices((28, 28))
@@ -55,7 +57,7 @@ def test_each_digit_has_several_written_forms() -> None:
     assert all(len(forms) >= 3 for forms in FORMS.values())
 
 
-def test_digits_are_drawn_once_and_then_read_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_are_drawn_once_and_then_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COUNTS, "train", 60)
     first = load_synthetic("train", tmp_path)
     files = sorted(tmp_path.rglob("*.gz"))
@@ -65,7 +67,7 @@ def test_digits_are_drawn_once_and_then_read_from_the_cache(tmp_path: Path, monk
     assert [file.stat().st_mtime_ns for file in files] == modified
 
 
-def test_a_damaged_cache_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cache_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COUNTS, "train", 60)
     first = load_synthetic("train", tmp_path)
     file = min(tmp_path.rglob("*images*.gz"))
@@ -75,7 +77,7 @@ def test_a_damaged_cache_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.Monke
     assert file.read_bytes() == whole
 
 
-def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_cache_causes_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COUNTS, "train", 20)
     (tmp_path / "file").write_text("in the way")
     assert len(load_synthetic("train", tmp_path / "file")[0]) == 20

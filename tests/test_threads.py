@@ -1,4 +1,4 @@
-"""As many threads as the matrix products of a step repay, or as many as are asked for."""
+"""The number of threads: as many as pay off for the matrix products of a step, or as many as configured."""
 
 import json
 from pathlib import Path
@@ -30,15 +30,16 @@ def config(sizes: list[int], batch_size: int, threads: int | None = None) -> Con
         ([784, 2500, 2000, 1500, 1000, 500, 10], 128, 64, 64, 61),
     ],
 )
-def test_small_steps_take_one_thread_and_large_ones_all_that_are_there(
+def test_larger_steps_use_more_threads(
     sizes: list[int], batch_size: int, available: int, expected: int, with_fast_kernels: int
 ) -> None:
+    """Small steps use one thread, even if more are available."""
     assert threads_for(config(sizes, batch_size), available, ["Haswell"]) == expected
     assert threads_for(config(sizes, batch_size), available, []) == expected
     assert threads_for(config(sizes, batch_size), available, ["SkylakeX"]) == with_fast_kernels
 
 
-def test_a_number_that_is_asked_for_is_taken() -> None:
+def test_a_configured_number_of_threads_is_used() -> None:
     assert threads_for(config([784, 30, 10], 10, threads=3), available=2, kernels=[]) == 3
 
 
@@ -50,7 +51,7 @@ def test_a_run_records_the_threads_it_used(nn: Command, tmp_path: Path, threads:
     assert json.loads((run / "run.json").read_text())["machine"]["threads"] == (threads or 1)
 
 
-def test_the_command_leaves_the_threads_of_its_process_as_they_were(nn: Command, tmp_path: Path) -> None:
+def test_the_command_restores_the_thread_settings(nn: Command, tmp_path: Path) -> None:
     from threadpoolctl import threadpool_info
 
     before = [library["num_threads"] for library in threadpool_info()]

@@ -1,4 +1,4 @@
-"""`nn train`: what it writes and prints, how it is interrupted and resumed, and what it refuses."""
+"""`nn train`: its files and output, interrupting and resuming it, and what it refuses."""
 
 import csv
 import json
@@ -37,7 +37,8 @@ def metrics_without_seconds(run: Path) -> list[dict[str, str]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
-def test_a_run_ends_with_its_directory_accuracy_fingerprint_and_next_commands(nn: Command, small: Path) -> None:
+def test_training_ends_with_results_and_suggested_commands(nn: Command, small: Path) -> None:
+    """The results are the directory, the accuracy and the fingerprint."""
     outcome = nn("train", small)
     assert outcome.code == 0
     run = only_run(Path("runs"))
@@ -50,18 +51,18 @@ def test_a_run_ends_with_its_directory_accuracy_fingerprint_and_next_commands(nn
     assert [line.split()[0] for line in outcome.err.splitlines()[-4:]] == ["epoch", "1/3", "2/3", "3/3"]
 
 
-def test_the_commands_to_try_next_can_be_pasted_into_a_shell(nn: Command, small: Path) -> None:
+def test_suggested_commands_can_be_pasted_into_a_shell(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--run-dir", "my run")
     assert "next         nn evaluate 'my run'" in outcome.out
 
 
-def test_quiet_prints_the_results_alone(nn: Command, small: Path) -> None:
+def test_quiet_prints_only_the_results(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--quiet")
     assert outcome.err == ""
     assert "fingerprint" in outcome.out
 
 
-def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tmp_path: Path) -> None:
+def test_a_run_directory_holds_the_documented_files(nn: Command, small: Path, tmp_path: Path) -> None:
     nn("train", small, "--run-dir", "here")
     run = Path("here")
     assert {str(file.relative_to(run)) for file in run.rglob("*") if file.is_file()} == {
@@ -93,7 +94,7 @@ def test_a_run_directory_holds_what_the_design_says(nn: Command, small: Path, tm
     assert description["last"]["train_cost"] == float(rows[-1].split(",")[3])
 
 
-def test_the_resolved_configuration_repeats_the_run(nn: Command, small: Path) -> None:
+def test_the_saved_configuration_reproduces_the_run(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "first", "--set", "seed=5")
     nn("train", "first/config.yaml", "--run-dir", "second")
     assert fingerprint_of(Path("first")) == fingerprint_of(Path("second"))
@@ -101,13 +102,14 @@ def test_the_resolved_configuration_repeats_the_run(nn: Command, small: Path) ->
     assert Path("first/config.yaml").read_text() == Path("second/config.yaml").read_text()
 
 
-def test_the_same_seed_gives_the_same_fingerprint_and_another_seed_another_one(nn: Command, small: Path) -> None:
+def test_the_seed_determines_the_fingerprint(nn: Command, small: Path) -> None:
+    """The same seed gives the same fingerprint, and another seed gives another one."""
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         nn("train", small, "--run-dir", name, "--set", f"seed={seed}", "--quiet")
     assert fingerprint_of(Path("a")) == fingerprint_of(Path("b")) != fingerprint_of(Path("c"))
 
 
-def test_an_existing_run_directory_is_never_written_over(nn: Command, small: Path) -> None:
+def test_an_existing_run_directory_is_never_overwritten(nn: Command, small: Path) -> None:
     Path("mine").mkdir()
     Path("mine/notes").write_text("keep")
     outcome = nn("train", small, "--run-dir", "mine")
@@ -119,20 +121,20 @@ def test_an_existing_run_directory_is_never_written_over(nn: Command, small: Pat
     assert again.error.endswith("choose another --run-dir, or continue that run with --resume 'a run'")
 
 
-def test_a_run_directory_that_cannot_be_made_is_named(nn: Command, small: Path) -> None:
+def test_a_run_directory_that_cannot_be_created_is_reported(nn: Command, small: Path) -> None:
     Path("file").write_text("")
     outcome = nn("train", small, "--run-dir", "file/run")
     assert outcome.code == 1
     assert outcome.error.startswith("Error: file/run: the run directory cannot be made: Not a directory")
 
 
-def test_a_read_only_place_for_runs_is_named(nn: Command, small: Path) -> None:
+def test_a_read_only_run_directory_is_reported(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--run-dir", "/proc/run")
     assert outcome.code == 1
     assert "Error: /proc/run: the run directory cannot be made" in outcome.error
 
 
-def slow(small: Path) -> list[object]:
+def slow_training(small: Path) -> list[object]:
     return ["train", small, "--run-dir", "run", "--set", "training.epochs=100000", "--set", "training.momentum=0.5"]
 
 
@@ -149,7 +151,7 @@ def wait_for_rows(run: Path, count: int) -> None:
 def test_a_signal_saves_the_state_and_sets_the_exit_code(
     number: int, code: int, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
 ) -> None:
-    process = nn_process(*slow(small))
+    process = nn_process(*slow_training(small))
     wait_for_rows(Path("run"), 2)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
@@ -160,10 +162,10 @@ def test_a_signal_saves_the_state_and_sets_the_exit_code(
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch >= 2
 
 
-def interrupted(
+def train_interrupted(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch, *options: str, at: tuple[int, int] = (1, 10)
 ) -> None:
-    """Train into the directory `cut`, with a Ctrl-C after so many epochs and steps of the next one."""
+    """Train into the directory `cut`, with a Ctrl-C at the given epoch and step."""
     from nn_cli.progress import TrainingDisplay
 
     show = TrainingDisplay.show
@@ -179,11 +181,11 @@ def interrupted(
         assert nn("train", small, "--run-dir", "cut", *options).code == 130
 
 
-def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
+def test_a_run_interrupted_within_an_epoch_resumes_to_identical_results(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nn("train", small, "--run-dir", "whole")
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     state = load_checkpoint(Path("cut/checkpoints/last.safetensors")).state
     assert (state.epoch, state.step) == (1, 10)
     assert nn("train", "--resume", "cut/checkpoints/last.safetensors").code == 0
@@ -193,10 +195,10 @@ def test_a_run_interrupted_within_an_epoch_and_resumed_ends_in_the_same_bits(
     assert whole.network.parameters.tobytes() == cut.network.parameters.tobytes()
 
 
-def test_a_killed_run_leaves_the_checkpoint_of_its_last_epoch(
+def test_a_killed_run_keeps_its_last_epochs_checkpoint(
     nn: Command, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
 ) -> None:
-    process = nn_process(*slow(small))
+    process = nn_process(*slow_training(small))
     wait_for_rows(Path("run"), 2)
     process.kill()
     process.communicate()
@@ -209,8 +211,8 @@ def test_a_killed_run_leaves_the_checkpoint_of_its_last_epoch(
     assert interrupted.network.parameters.tobytes() == finished.network.parameters.tobytes()
 
 
-def test_a_run_killed_between_metrics_and_checkpoint_resumes_to_the_same_bits(nn: Command, small: Path) -> None:
-    """As if killed after the third epoch's metrics and best were written, but before its `last`."""
+def test_a_run_killed_before_its_checkpoint_resumes_identically(nn: Command, small: Path) -> None:
+    """As if killed after the third epoch's metrics and `best` were written, but before its `last`."""
     options = ["--set", "training.epochs=6", "--set", "training.early_stopping=4", "--quiet"]
     nn("train", small, "--run-dir", "whole", *options)
     shutil.copytree("whole", "killed")
@@ -243,9 +245,10 @@ def norms_of(run: str) -> list[GradientNorms]:
     return directory.gradient_norms(read_config(directory.config_file))
 
 
-def test_gradient_norms_are_recorded_for_every_epoch_and_layer_and_read_back_as_they_were(
+def test_gradient_norms_are_recorded_for_every_epoch_and_layer(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Reading them back gives the same numbers."""
     from nn_cli.progress import TrainingDisplay
 
     told: list[GradientNorms] = []
@@ -260,9 +263,8 @@ def test_gradient_norms_are_recorded_for_every_epoch_and_layer_and_read_back_as_
     assert float(rows[6].split(",")[3]) == told[3].dC_db[1] > 0
 
 
-def test_without_the_key_there_is_no_file_of_gradient_norms_and_the_fingerprint_is_the_same(
-    nn: Command, small: Path
-) -> None:
+def test_gradient_norms_are_optional_and_do_not_affect_training(nn: Command, small: Path) -> None:
+    """Without the key there is no file of gradient norms, and the fingerprint is the same."""
     nn("train", small, "--run-dir", "with", *NORMS)
     nn("train", small, "--run-dir", "without")
     assert not Path("without/gradients.csv").exists()
@@ -272,21 +274,22 @@ def test_without_the_key_there_is_no_file_of_gradient_norms_and_the_fingerprint_
 
 
 @pytest.mark.parametrize("at", [(0, 0), (0, 10), (1, 0), (1, 10)])
-def test_an_interrupted_run_ends_with_the_gradient_norms_of_one_never_interrupted(
+def test_interruption_does_not_change_the_gradient_norms(
     at: tuple[int, int], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nn("train", small, "--run-dir", "whole", *NORMS)
-    interrupted(nn, small, monkeypatch, *NORMS, at=at)
+    train_interrupted(nn, small, monkeypatch, *NORMS, at=at)
     assert [norms.epoch for norms in norms_of("cut")] == list(range(at[0] + 1))
     assert nn("train", "--resume", "cut").code == 0
     assert Path("cut/gradients.csv").read_bytes() == Path("whole/gradients.csv").read_bytes()
 
 
-@pytest.mark.parametrize("number", range(1 + 2 * 3))  # the norms of epoch 0; after each epoch norms and metrics
-@pytest.mark.parametrize("missing", [0, 1, 60])  # nothing; the end of the line; that line and some of the one before
-def test_a_run_that_ends_within_or_after_an_append_resumes_to_the_same_gradient_norms(
+@pytest.mark.parametrize("number", range(1 + 2 * 3))  # norms of epoch 0; per epoch norms and metrics
+@pytest.mark.parametrize("missing", [0, 1, 60])  # nothing, the line end, or more than a line
+def test_a_failed_append_does_not_change_the_resumed_results(
     number: int, missing: int, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The run ends after an append or within one, at any append."""
     from data_scripts.files import append_durably
 
     before = iter(range(number))
@@ -326,7 +329,7 @@ DAMAGE = [
 def test_damaged_gradient_norms_are_refused_in_one_line(
     damage: Callable[[str], str], reason: str, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(nn, small, monkeypatch, *NORMS)
+    train_interrupted(nn, small, monkeypatch, *NORMS)
     file = Path("cut/gradients.csv")
     file.write_text(damage(file.read_text()))
     with pytest.raises(RunError) as refused:
@@ -338,16 +341,18 @@ def test_damaged_gradient_norms_are_refused_in_one_line(
 @pytest.mark.parametrize(
     "damage", [Path.unlink, lambda file: file.write_text(file.read_text().split("\n1,")[0] + "\n")]
 )
-def test_gradient_norms_that_are_missing_are_missed_on_resume(
+def test_missing_gradient_norms_are_refused_on_resume(
     damage: Callable[[Path], None], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(nn, small, monkeypatch, *NORMS)
+    train_interrupted(nn, small, monkeypatch, *NORMS)
     damage(Path("cut/gradients.csv"))
     error = nn("train", "--resume", "cut").error
-    assert error == "Error: cut/gradients.csv: lacks epochs that the last checkpoint has behind it"
+    assert (
+        error == "Error: cut/gradients.csv: has fewer epochs than the last checkpoint; restore the file, or train anew"
+    )
 
 
-def test_norms_that_are_infinite_or_no_numbers_are_written_and_read_as_they_are() -> None:
+def test_infinite_and_nan_norms_are_saved_unchanged() -> None:
     config = Config.model_validate({"network": {"sizes": [1, 1]}, "training": {"gradient_norms": True}})
     state = initial_state(config)
     run = RunDirectory.create(Path("run"), config, state, {})
@@ -358,11 +363,11 @@ def test_norms_that_are_infinite_or_no_numbers_are_written_and_read_as_they_are(
     assert np.isnan(norms.dC_db[1])
 
 
-def test_a_run_from_before_there_were_gradient_norms_can_be_resumed(
+def test_a_run_older_than_gradient_norms_can_be_resumed(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nn("train", small, "--run-dir", "whole")
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     config_file, last = Path("cut/config.yaml"), Path("cut/checkpoints/last.safetensors")
     config_file.write_text(re.sub(r"\n *gradient_norms: false.*", "", config_file.read_text()))
     checkpoint = load_checkpoint(last)
@@ -402,7 +407,7 @@ def add_a_column(text: str) -> str:
 def test_damaged_metrics_are_refused_on_resume(
     damage: Callable[[str], str], nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     file = Path("cut/metrics.csv")
     file.write_text(damage(file.read_text()))
     outcome = nn("train", "--resume", "cut")
@@ -411,10 +416,10 @@ def test_damaged_metrics_are_refused_on_resume(
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"data": null}', '{"data": 3}', "[" * 100_000])
-def test_a_damaged_description_is_refused_on_resume_and_hides_no_other_run(
+def test_a_damaged_description_is_refused_and_hides_no_other_run(
     content: str, nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     Path("cut/run.json").write_text(content)
     assert nn("train", "--resume", "cut").code == 1
     nn("train", small, "--run-dir", "runs/good", "--quiet")
@@ -424,10 +429,10 @@ def test_a_damaged_description_is_refused_on_resume_and_hides_no_other_run(
         assert nn("evaluate").err == "run runs/good\n"
 
 
-def test_a_configuration_that_was_changed_is_refused_on_resume(
+def test_a_changed_configuration_is_refused_on_resume(
     nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     file = Path("cut/config.yaml")
     file.write_text(file.read_text().replace("momentum: 0.5", "momentum: 0.6"))
     assert nn("train", "--resume", "cut").error == (
@@ -435,9 +440,7 @@ def test_a_configuration_that_was_changed_is_refused_on_resume(
     )
 
 
-def test_a_start_that_fails_half_way_leaves_nothing_behind(
-    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_start_leaves_nothing_behind(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "run/checkpoints/last.safetensors")
 
@@ -447,9 +450,8 @@ def test_a_start_that_fails_half_way_leaves_nothing_behind(
     assert not Path("run").exists()
 
 
-def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
-    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_keeps_the_last_good_checkpoint(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room again, the run resumes to the same fingerprint."""
     from data_scripts import files
 
     write = files.write_atomically
@@ -463,8 +465,8 @@ def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
     outcome = nn("train", small, "--run-dir", "run")
     assert outcome.code == 1
     assert outcome.error == (
-        "Error: run/checkpoints/last.safetensors: No space left on device; nothing that was saved before is lost: "
-        "when that is mended, go on with `nn train --resume run`"
+        "Error: run/checkpoints/last.safetensors: No space left on device; everything saved before is intact; "
+        "solve the problem, then continue with `nn train --resume run`"
     )
     assert load_checkpoint(Path("run/checkpoints/last.safetensors")).state.epoch == 1
     monkeypatch.setattr("mnist_nn.runs.checkpoint.write_atomically", write)
@@ -474,16 +476,14 @@ def test_a_disk_that_fills_up_during_training_leaves_the_last_good_checkpoint(
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "2>&1 | head -3"])
-def test_training_goes_on_where_nobody_reads_of_its_progress(closed: str, small: Path) -> None:
+def test_training_continues_if_nobody_reads_its_progress(closed: str, small: Path) -> None:
     script = Path(sysconfig.get_path("scripts")) / "nn"
     subprocess.run(f"{script} train {small} --run-dir run {closed}", shell=True, capture_output=True, check=False)
     assert json.loads(Path("run/run.json").read_text())["status"] == "finished"
 
 
-def test_two_different_signals_at_once_save_the_state_once(
-    nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
-) -> None:
-    process = nn_process(*slow(small))
+def test_two_signals_at_once_interrupt_cleanly(nn_process: Callable[..., "subprocess.Popen[str]"], small: Path) -> None:
+    process = nn_process(*slow_training(small))
     wait_for_rows(Path("run"), 2)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
@@ -497,7 +497,7 @@ def test_resuming_a_finished_run_says_so(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run")
     outcome = nn("train", "--resume", "run")
     assert outcome.code == 0
-    assert "run is finished already" in outcome.err
+    assert "run is already finished" in outcome.err
 
 
 def test_resuming_on_other_data_is_refused(
@@ -506,7 +506,7 @@ def test_resuming_on_other_data_is_refused(
     from data_scripts.idx import write_idx
     from data_scripts.synthetic import draw_digits
 
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     images, labels = draw_digits(300, 99)
     other = tmp_path / "other"
     other.mkdir()
@@ -522,26 +522,27 @@ def test_resuming_on_other_labels_is_refused(
 ) -> None:
     from data_scripts.idx import read_split, write_idx
 
-    interrupted(nn, small, monkeypatch)
+    train_interrupted(nn, small, monkeypatch)
     other = tmp_path / "other"
     shutil.copytree(digits, other)
     write_idx(other / "train-labels-idx1-ubyte", np.roll(read_split(digits, "train")[1], 1))
     assert "cut: was trained on other data" in nn("train", "--resume", "cut", "--data-dir", other).error
 
 
-def test_resume_takes_no_other_configuration(nn: Command, small: Path) -> None:
+def test_resume_refuses_a_configuration_argument(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--resume", "run")
     assert outcome.code == 2
-    assert "--resume takes its configuration and directory from the run itself" in outcome.error
+    assert "--resume uses the run's own configuration and directory; leave out CONFIG and --run-dir" in outcome.error
 
 
-def test_resuming_what_is_no_run_is_refused(nn: Command, tmp_path: Path) -> None:
+def test_resuming_a_missing_run_is_refused(nn: Command, tmp_path: Path) -> None:
     outcome = nn("train", "--resume", "nowhere")
     assert outcome.code == 1
     assert outcome.error == "Error: nowhere: is not a run directory (it holds no run.json)"
 
 
-def test_a_diverging_run_stops_says_when_and_keeps_the_last_good_checkpoint(nn: Command, small: Path) -> None:
+def test_a_diverging_run_keeps_the_last_good_checkpoint(nn: Command, small: Path) -> None:
+    """The error says when it diverged."""
     outcome = nn(
         "train", small, "--run-dir", "run", "--set", "training.learning_rate=1e30",
         "--set", "network.activation=identity", "--set", "network.output=identity",
@@ -555,7 +556,8 @@ def test_a_diverging_run_stops_says_when_and_keeps_the_last_good_checkpoint(nn: 
     assert "this run diverged before its first epoch ended" in nn("evaluate", "run").error
 
 
-def test_a_learning_rate_of_a_million_stops_at_the_first_infinite_cost_and_keeps_the_best_epoch(nn: Command) -> None:
+def test_training_stops_at_the_first_infinite_cost(nn: Command) -> None:
+    """The learning rate is a million. The best epoch is kept."""
     linear = "network={sizes: [1, 1], output: identity, init: {w: {1: [[0.5]]}, b: {1: [0.0]}}}"
     outcome = nn(
         "train", "chain", "--set", linear, "--set", "training.learning_rate=1e6", "--run-dir", "run", "--quiet"
@@ -573,18 +575,18 @@ def test_a_learning_rate_of_a_million_stops_at_the_first_infinite_cost_and_keeps
     assert np.isfinite(last.network.parameters).all()
     assert best.best is not None
     assert best.best.train_cost == min(costs)
-    assert nn("train", "--resume", "run").error.startswith("Error: run: this run diverged and would do so again")
+    assert nn("train", "--resume", "run").error.startswith("Error: run: this run diverged and would diverge again")
 
 
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e400"])
-def test_numbers_that_are_not_finite_are_no_data(number: str, nn: Command) -> None:
+def test_infinite_and_nan_inputs_are_refused(number: str, nn: Command) -> None:
     outcome = nn("train", "chain", "--set", f"data.inputs=[[{number}]]")
     assert outcome.code == 2
     assert outcome.error.endswith("must be a finite number")
     assert not Path("runs").exists()
 
 
-def test_numbers_beyond_the_precision_stop_training_before_any_epoch_counts(nn: Command) -> None:
+def test_overflow_in_the_first_step_records_no_epoch(nn: Command) -> None:
     outcome = nn(
         "train", "chain", "--set", "dtype=float32", "--set", "data.inputs=[[1e39]]", "--run-dir", "run", "--quiet"
     )
@@ -597,7 +599,7 @@ def test_numbers_beyond_the_precision_stop_training_before_any_epoch_counts(nn: 
     assert np.isfinite(state.network.parameters).all()
 
 
-def test_a_diverged_run_does_not_hide_the_good_one_before_it(nn: Command, small: Path) -> None:
+def test_a_diverged_run_does_not_hide_an_earlier_one(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "runs/good", "--quiet")
     nn(
         "train", small, "--run-dir", "runs/bad", "--set", "training.learning_rate=1e30",
@@ -628,7 +630,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "expected"), BAD, ids=[" ".join(case[0]) for case in BAD])
-def test_bad_input_gets_one_line_and_leaves_no_run_behind(
+def test_bad_input_gets_one_line_and_leaves_no_run(
     arguments: list[str], code: int, expected: str, nn: Command, small: Path
 ) -> None:
     outcome = nn("train", *(str(small) if argument == "SMALL" else argument for argument in arguments))
@@ -637,7 +639,7 @@ def test_bad_input_gets_one_line_and_leaves_no_run_behind(
     assert not Path("runs").exists()
 
 
-def test_escape_sequences_in_what_is_quoted_do_not_reach_the_terminal(nn: Command) -> None:
+def test_quoted_escape_sequences_do_not_reach_the_terminal(nn: Command) -> None:
     outcome = nn("train", "\x1b[31mred\nline")
     assert outcome.code == 2
     assert "\x1b" not in outcome.err
@@ -654,7 +656,7 @@ def test_the_quickstart_needs_no_network(nn: Command, monkeypatch: pytest.Monkey
     assert outcome.code == 0
 
 
-def test_the_essentials_name_the_distortions_and_the_warm_up(nn: Command, small: Path) -> None:
+def test_the_summary_names_distortions_and_warm_up(nn: Command, small: Path) -> None:
     options = [
         "augmentation={elastic: {sigma: 4.0, alpha: 34.0}, rotation: 7.5, scaling: 0.15, shear: 0.1, shift: 2.0}"
     ]
@@ -664,10 +666,8 @@ def test_the_essentials_name_the_distortions_and_the_warm_up(nn: Command, small:
     assert "distort" not in nn("train", small).err
 
 
-def test_each_line_of_an_epoch_says_how_long_the_rest_will_take(
-    nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a clock that goes on by a minute each time it is read, so that an epoch takes one."""
+def test_each_epochs_line_gives_the_remaining_time(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reading moves the clock by a minute, so that an epoch takes a minute."""
     minutes = iter(range(0, 100_000, 60))
     monkeypatch.setattr("nn_cli.progress.time.monotonic", lambda: next(minutes))
     err = nn("train", small, "--set", "training.epochs=5").err

@@ -1,4 +1,4 @@
-"""The training loop: it learns, it is repeatable to the bit, it can be cut anywhere, it stops when it diverges."""
+"""The training loop learns, repeats exactly, can be interrupted anywhere, and stops when it diverges."""
 
 import copy
 from collections.abc import Iterator
@@ -42,7 +42,8 @@ def test_training_lowers_the_cost_and_raises_the_accuracy(examples: Examples) ->
     assert results[-1].train_accuracy > 0.9
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others(examples: Examples) -> None:
+def test_the_seed_determines_the_result(examples: Examples) -> None:
+    """The same seed gives the same bits, and another seed gives others."""
     first, _ = run(settings(), examples)
     second, _ = run(settings(), examples)
     other, _ = run(settings().model_copy(update={"seed": 1}), examples)
@@ -50,8 +51,8 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(examples: Exa
     assert fingerprint(first.network) != fingerprint(other.network)
 
 
-def test_augmentation_changes_what_is_learnt_from_and_not_what_is_measured_on(examples: Examples) -> None:
-    config = settings({"rotation": 20.0}, learning_rate=1e-9)  # so small that the network stays what it is
+def test_augmentation_affects_training_but_not_measurement(examples: Examples) -> None:
+    config = settings({"rotation": 20.0}, learning_rate=1e-9)  # so small that the network hardly changes
     state, reports = run(config, examples)
     without, others = run(settings(learning_rate=1e-9), examples)
     assert fingerprint(state.network) != fingerprint(without.network)
@@ -61,7 +62,8 @@ def test_augmentation_changes_what_is_learnt_from_and_not_what_is_measured_on(ex
             assert with_it.result.validation_cost == pytest.approx(plain.result.validation_cost, rel=1e-6)
 
 
-def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked_for(examples: Examples) -> None:
+def test_recording_gradient_norms_does_not_change_training(examples: Examples) -> None:
+    """Without the setting, no report has gradient norms."""
     without, reports = run(settings(momentum=0.9), examples)
     recorded, others = run(settings(momentum=0.9, gradient_norms=True), examples)
     assert fingerprint(without.network) == fingerprint(recorded.network)
@@ -71,9 +73,10 @@ def test_gradient_norms_change_no_bit_of_training_and_are_not_there_unless_asked
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gradient_norms_are_what_plain_numpy_gets_from_the_first_1000_examples_of_the_sample(
+def test_gradient_norms_equal_a_plain_numpy_calculation(
     dtype: str, random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """They are measured on the first 1000 examples of the sample."""
     monkeypatch.setattr("mnist_nn.training.measuring.TRAIN_SAMPLE", 1100)
     config = Config.model_validate(
         {
@@ -111,9 +114,7 @@ def test_gradient_norms_are_what_plain_numpy_gets_from_the_first_1000_examples_o
     assert told == [0, 1, 2]
 
 
-def test_the_seconds_of_an_epoch_are_without_its_gradient_norms(
-    examples: Examples, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_epochs_seconds_exclude_its_gradient_norms(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
 
     def take_a_minute(_: Config, state: TrainingState, __: Examples) -> GradientNorms:
@@ -128,7 +129,7 @@ def test_the_seconds_of_an_epoch_are_without_its_gradient_norms(
     assert [report.result.seconds for report in reports if report.result] == [0, 0, 0]
 
 
-def test_a_gradient_beyond_all_numbers_has_an_infinite_norm_and_training_says_that_it_diverged() -> None:
+def test_an_overflowing_gradient_has_infinite_norm_and_diverges() -> None:
     config = Config.model_validate(
         {
             "dtype": "float64",
@@ -152,10 +153,10 @@ def test_a_gradient_beyond_all_numbers_has_an_infinite_norm_and_training_says_th
         {"augmentation": {"rotation": 10.0, "elastic": {"alpha": 30.0}}},
     ],
 )
-def test_a_state_copied_at_any_yield_goes_on_to_the_same_bits(
+def test_training_resumes_identically_from_any_yielded_state(
     changes: dict[str, object], examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_nn.training.loop.SLICE_STEPS", 3)  # so that it yields within epochs too
+    monkeypatch.setattr("mnist_nn.training.loop.SLICE_STEPS", 3)  # so that it also yields within epochs
     config = settings(**changes)
     training, validation = examples.split(50)
     state = initial_state(config)
@@ -176,14 +177,13 @@ def test_a_state_copied_at_any_yield_goes_on_to_the_same_bits(
         assert resumed.best.quality == state.best.quality
 
 
-def test_every_example_is_used_once_in_an_epoch_the_last_batch_being_smaller(
-    examples: Examples, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_epoch_uses_each_example_once(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last batch is smaller than the others."""
     seen: list[int] = []
     batches = Batches.batches
 
     def spy(self: Batches, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        if not np.array_equal(rows, np.arange(len(rows))):  # the evaluation reads them in order
+        if not np.array_equal(rows, np.arange(len(rows))):  # only the evaluation reads the rows in order
             seen.extend(rows.tolist())
         return batches(self, rows)
 
@@ -196,20 +196,22 @@ def test_every_example_is_used_once_in_an_epoch_the_last_batch_being_smaller(
     assert seen != sorted(seen)
 
 
-def test_the_best_epoch_is_the_one_with_the_highest_validation_accuracy(examples: Examples) -> None:
+def test_the_best_epoch_has_the_highest_validation_accuracy(examples: Examples) -> None:
+    """If two epochs are equal, the lower validation cost decides."""
     state, reports = run(settings(epochs=8, learning_rate=4.0), examples)
     results = [report.result for report in reports if report.result]
     assert state.best == max(results, key=lambda result: (result.validation_accuracy, -result.validation_cost))
 
 
-def test_early_stopping_ends_training_after_so_many_epochs_without_a_better_one(examples: Examples) -> None:
+def test_early_stopping_ends_training_without_improvement(examples: Examples) -> None:
+    """Training ends after the configured number of epochs without a better one."""
     state, reports = run(settings(epochs=200, learning_rate=2.0, early_stopping=3), examples)
     assert state.best is not None
     assert state.epoch == state.best.epoch + 3 < 200
     assert len([report for report in reports if report.result]) == state.epoch
 
 
-def test_a_step_that_diverges_stops_training_and_says_when(examples: Examples) -> None:
+def test_divergence_stops_training_and_names_the_step(examples: Examples) -> None:
     values = settings(learning_rate=1e30).model_dump()
     values["network"]["activation"] = values["network"]["output"] = "identity"
     config = Config.model_validate(values)
@@ -223,7 +225,7 @@ def test_validation_examples_are_the_last_of_the_training_set(examples: Examples
     assert len(training) == len(examples) - 50
 
 
-def test_without_validation_examples_the_training_figures_decide_what_is_best(examples: Examples) -> None:
+def test_without_validation_the_training_figures_choose_the_best_epoch(examples: Examples) -> None:
     config = settings()
     state = initial_state(config)
     training, validation = examples.split(0)
@@ -240,8 +242,8 @@ def test_without_validation_examples_the_training_figures_decide_what_is_best(ex
         ({"activation": "tanh", "output": "sigmoid"}, "cross_entropy"),
     ],
 )
-def test_training_is_what_ten_plain_lines_of_numpy_do(network: dict[str, str], cost: str, examples: Examples) -> None:
-    """The whole loop once more, without buffers: every setting of it must count."""
+def test_training_equals_a_plain_numpy_loop(network: dict[str, str], cost: str, examples: Examples) -> None:
+    """Writes the whole loop once more, without buffers. Every setting must have its effect."""
     momentum, l2, eta, epochs, m = 0.8, 0.01, 0.05, 3, 48
     config = Config.model_validate(
         {
@@ -303,12 +305,12 @@ def test_training_is_what_ten_plain_lines_of_numpy_do(network: dict[str, str], c
         np.testing.assert_allclose(state.network.b[l], b, rtol=1e-9, atol=1e-12)
 
 
-def test_each_epoch_has_an_order_of_its_own() -> None:
+def test_each_epoch_has_its_own_order() -> None:
     orders = [stream(0, "shuffle", epoch).permutation(100).tolist() for epoch in range(3)]
     assert len({tuple(order) for order in orders}) == 3
 
 
-def test_the_training_figures_are_measured_on_a_fixed_sample_of_10000(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_figures_use_a_fixed_sample_of_10000(monkeypatch: pytest.MonkeyPatch) -> None:
     from mnist_nn.training.measuring import train_sample
 
     inputs = np.arange(30_000, dtype=np.float64)[:, None]
@@ -318,7 +320,7 @@ def test_the_training_figures_are_measured_on_a_fixed_sample_of_10000(monkeypatc
     np.testing.assert_array_equal(first.inputs, second.inputs)
 
 
-def test_a_cost_that_becomes_infinite_on_validation_examples_alone_is_divergence() -> None:
+def test_an_infinite_validation_cost_counts_as_divergence() -> None:
     config = Config.model_validate(
         {
             "dtype": "float64",
@@ -331,7 +333,7 @@ def test_a_cost_that_becomes_infinite_on_validation_examples_alone_is_divergence
         list(train(config, initial_state(config), *examples.split(1)))
 
 
-def test_large_parameters_that_are_finite_are_not_divergence() -> None:
+def test_large_finite_parameters_are_not_divergence() -> None:
     config = Config.model_validate(
         {
             "network": {"sizes": [1, 1], "output": "identity"},

@@ -1,4 +1,4 @@
-"""The gradient check for people: its verdict, and one derivative by differences over a range of h."""
+"""The gradient check as text: its verdict, and one derivative by central differences over a range of h."""
 
 import math
 
@@ -10,19 +10,22 @@ from .report import Report
 BAR = 24  # columns of the longest bar
 
 
-def checked(report: Report, terminal: Terminal) -> list[str]:
-    """The verdict, and where the chosen derivative's differences bend, agree, and drown in rounding."""
+def check_lines(report: Report, terminal: Terminal) -> list[str]:
+    """Return the verdict, and a table of the chosen derivative's differences over h.
+
+    The table shows where h is too large, where the differences agree, and where rounding is too large.
+    """
     if not report.check:
         return []
-    lines = terminal.wrapped(check_result(report.check))
+    lines = terminal.wrap(check_result(report.check))
     if report.differences and not any(difference.error or difference.derivative for difference in report.differences):
         d = report.derivative
-        lines += ["", *terminal.wrapped(f"C does not depend on {d.parameter.name} for these examples.")]
+        lines += ["", *terminal.wrap(f"C does not depend on {d.parameter.name} for these examples.")]
     elif report.differences:
         d = report.derivative
         p = d.parameter.letter
-        about = f"{d.parameter.name} alone, by (C({p} + h) − C({p} − h)) / 2h over a range of h"
-        compared = f"beside ∂C/∂{p} = {d.mean:+.9e}:"
+        about = f"{d.parameter.name} alone: (C({p} + h) − C({p} − h)) / 2h over a range of h"
+        compared = f"compared with ∂C/∂{p} = {d.mean:+.9e}:"
         logs = [math.log10(min(max(difference.error, 1e-18), 1e300)) for difference in report.differences]
         low, high = min(logs), max(logs)
         best = min(range(len(logs)), key=logs.__getitem__)
@@ -34,15 +37,15 @@ def checked(report: Report, terminal: Terminal) -> list[str]:
                 [f"{difference.h:.0e}", f"{difference.derivative:+.9e}", f"{difference.error:.0e}",
                  "agrees" if difference.passed else "", f"{'█' * size} {why if difference.error else ''}".strip()]
             )  # fmt: skip
-        lines += ["", *terminal.spread(about, compared), *terminal.table(rows, ">>><<")]
+        lines += ["", *terminal.fill_lines(about, compared), *terminal.table(rows, ">>><<")]
     return lines
 
 
 def check_result(check: GradientCheck) -> str:
-    """How far backpropagation and central differences are apart."""
-    skipped = f" ({check.skipped:,} others could not be judged)" if check.skipped else ""
+    """Return one sentence: whether backpropagation agrees with central differences, and the largest error."""
+    skipped = f" ({check.skipped:,} others could not be checked)" if check.skipped else ""
     if check.worst is None:
-        return f"check: no parameter could be judged{skipped}"
+        return f"check: no parameter could be checked{skipped}"
     verdict = "agrees with" if check.passed else "DISAGREES with"
     return (
         f"check: backpropagation {verdict} central differences for {check.parameters:,} parameters{skipped}; "

@@ -1,4 +1,4 @@
-"""What `nn inspect-gradients` is asked about: a network, one of its parameters, and examples."""
+"""What the user chose to inspect: a network, one of its parameters, and examples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ DEFAULT_BATCH = 64
 
 @dataclass(frozen=True)
 class Subject:
-    """What is inspected: its name, its state, and what its run recorded of its gradients."""
+    """The network to inspect: its name, its checkpoint, and the gradient norms that its run recorded."""
 
     name: str
     checkpoint: "Checkpoint"
@@ -27,7 +27,10 @@ class Subject:
 
 
 def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bool) -> Subject:
-    """RUN, or with `init` also a CONFIG; untrained then. Raises RunError, CheckpointError or ConfigError."""
+    """Return the network of RUN. With `init` it is untrained, and `run` may also be a CONFIG.
+
+    Raises RunError, CheckpointError, ConfigError or UsageError.
+    """
     from mnist_nn import initial_state, load_checkpoint
     from mnist_nn.errors import RunError
     from mnist_nn.runs.checkpoint import Checkpoint
@@ -44,7 +47,7 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
         config = read_recipe(run, ())
         return Subject(recipe_name(run), Checkpoint(config, initial_state(config)), [])
     if init and name is not None:
-        raise click.UsageError("--init and --checkpoint exclude each other: --init is the network before training")
+        raise click.UsageError("--init and --checkpoint cannot be used together; --init is the network before training")
     file = find_checkpoint(run, "last" if init else name).absolute()
     loaded = load_checkpoint(file)
     if init:
@@ -63,11 +66,14 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
 def choose_parameter(
     network: "Network", weight: tuple[int, int, int] | None, bias: tuple[int, int] | None
 ) -> "Parameter | None":
-    """The parameter asked for; None where none is. Raises UsageError for one that the network does not have."""
+    """Return the parameter of --weight or --bias, or None without them.
+
+    Raises UsageError if the network does not have this parameter.
+    """
     from mnist_nn.explaining.parameter import Parameter
 
     if weight is not None and bias is not None:
-        raise click.UsageError("--weight and --bias exclude each other; ask for one at a time")
+        raise click.UsageError("--weight and --bias cannot be used together; choose one")
     place = weight or bias
     if place is None:
         return None
@@ -85,7 +91,10 @@ def choose_parameter(
 
 
 def choose_examples(split: str, available: int, example: int | None, batch: int | None) -> range:
-    """The numbers of the examples to average over, among which is the one to take apart."""
+    """Return the numbers of the examples to average over. They include the example to take apart.
+
+    Raises UsageError if the split does not have them.
+    """
     if example is not None and example >= available:
         raise click.UsageError(f"--example {example}: the {split} split has examples 0 to {available - 1}")
     if batch is not None and batch > available:
@@ -94,5 +103,5 @@ def choose_examples(split: str, available: int, example: int | None, batch: int 
         return range(example, example + 1)
     count = batch or min(DEFAULT_BATCH, available)
     if example is not None and example >= count:
-        raise click.UsageError(f"--example {example}: is not among the first {count} examples of --batch {count}")
+        raise click.UsageError(f"--example {example}: is not among the first {count} examples; use a larger --batch")
     return range(count)

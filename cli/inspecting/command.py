@@ -1,4 +1,4 @@
-"""`nn inspect-gradients`: one derivative taken apart into the chapter's factors, and each layer's gradient."""
+"""`nn inspect-gradients`: take one derivative apart into the chapter's factors, and summarize each layer's gradient."""
 
 import re
 from itertools import islice
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from mnist_nn.explaining.inspection import Inspection
     from mnist_nn.explaining.parameter import Parameter
 
-CHECKED_PER_LAYER = 100  # weights, and as many biases, unless all are asked for
-EXPANDED = 30  # parameters at most, for the whole ∇C to be shown
+CHECKED_PER_LAYER = 100  # weights, and as many biases, without --check-all
+MAX_EXPANDED = 30  # parameters of a network whose whole ∇C is shown
 
 
 def parse_indices(_: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Comma-separated indices, as many as the option's metavar names."""
+    """Parse comma-separated indices, as many as the option's metavar has letters. Raises BadParameter."""
     if value is None:
         return None
     form = str(option.metavar)
@@ -36,41 +36,52 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
     "--weight",
     metavar="L,J,K",
     callback=parse_indices,
-    help="Take apart ∂C/∂w from neuron K of layer L−1 to neuron J of L. Default: the largest.",
+    help="Take apart ∂C/∂w from neuron K of layer L−1 to neuron J of layer L. Default: the largest |∂C/∂w|.",
 )
 @click.option("--bias", metavar="L,J", callback=parse_indices, help="Take apart ∂C/∂b of neuron J of layer L.")
-@click.option("--split", type=click.Choice(["train", "validation"]), help="Default: validation, if there is any.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation"]),
+    help="Use this split. Default: validation, or train if no examples are held out.",
+)
 @click.option(
     "--example",
     type=click.IntRange(min=0),
     metavar="I",
-    help="The example to take apart. Default: 0; for the largest weight, where it is largest.",
+    help="Use this example. Default: 0, or without --weight and --bias the example with the largest |∂C/∂w|.",
 )
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Average over the first N examples. Default: 64, or with --example that one alone.",
+    help="Average over the first N examples. Default: 64, or with --example only that example.",
 )
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Follow the chain through N layers: up to the cost, then back to the input. Default: 1.",
+    help="Follow the chain through N layers, first up to the cost, then back to the input. Default: 1.",
 )
-@click.option("--html", metavar="FILE", type=FILE, help="Write a page on which every derivative can be taken apart.")
-@click.option("--checkpoint", type=click.Choice(["best", "last"]), help="Which of the run's two. Default: best.")
-@click.option("--init", is_flag=True, help="The network before training; RUN may then be a CONFIG as well.")
-@click.option("--check", is_flag=True, help="Compare with central differences, for a sample of the parameters.")
-@click.option("--check-all", is_flag=True, help="The same for every parameter.")
+@click.option("--html", metavar="FILE", type=FILE, help="Write a page to explore every derivative in a browser.")
+@click.option(
+    "--checkpoint", type=click.Choice(["best", "last"]), help="Use this checkpoint of the run. Default: best."
+)
+@click.option("--init", is_flag=True, help="Inspect the network before training. RUN can then also be a CONFIG.")
+@click.option("--check", is_flag=True, help="Compare a sample of the derivatives with central differences.")
+@click.option("--check-all", is_flag=True, help="Compare every derivative with central differences.")
 @click.option(
     "--save",
     metavar="FILE",
     type=FILE,
-    help="Write the averaged gradient as safetensors: w1, b1, … as in a checkpoint.",
+    help="Write the averaged gradient as safetensors. Its names are w1, b1, … as in a checkpoint.",
 )
-@click.option("--data-dir", metavar="DIR", help="Use the data files in this directory.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at full precision.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Read the data files from this directory. "
+    "Default: the run's data.dir, else $NN_DATA_DIR, else the user's cache.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all digits instead of text.")
 def inspect_gradients(
     run: str | None,
     weight: tuple[int, int, int] | None,
@@ -88,16 +99,19 @@ def inspect_gradients(
     data_dir: str | None,
     as_json: bool,
 ) -> None:
-    """See where the derivatives of a network come from. RUN as in `nn evaluate`.
+    """See where the derivatives of a network come from.
 
-    One of them is taken apart into the chapter's factors: that of the weight with the largest |∂C/∂w|, unless
-    --weight or --bias names another. Layers count from 1, neurons and examples from 0.
+    RUN is a run directory or a checkpoint file. Default: the newest run under runs/ that did not diverge.
+
+    The output summarizes each layer's gradient, and takes one derivative apart into the chapter's factors. Without
+    --weight and --bias it is the derivative with the largest |∂C/∂w|. Layers count from 1, neurons and examples
+    from 0.
 
     \b
-    nn inspect-gradients                                the largest one's story
-    nn inspect-gradients --weight 2,4,12 --example 9    one weight and one image
-    nn inspect-gradients --html page.html               all of it, in a browser
-    nn inspect-gradients chain --init                   the chapter's own network
+    nn inspect-gradients                                the largest derivative
+    nn inspect-gradients --weight 2,4,12 --example 9    one weight, one example
+    nn inspect-gradients --html page.html               explore in a browser
+    nn inspect-gradients chain --init                   the chapter's network
     """
     from mnist_nn import COSTS
     from mnist_nn.explaining.inspection import Inspection
@@ -129,8 +143,8 @@ def inspect_gradients(
     is_over = state.epoch >= config.training.epochs
     rate = learning_rate(state.epoch - is_over, config.training)
     if depth > network.L:
-        note(f"--depth {depth}: the whole chain of this network is {counted(network.L, 'sum')}")
-    checked = _check(inspection, config.seed, all_of_them=check_all) if check or check_all else None
+        note(f"--depth {depth}: the chain of this network has only {counted(network.L, 'layer')}")
+    checked = _check(inspection, config.seed, check_all=check_all) if check or check_all else None
     report = Report(
         name=subject.name,
         config=config,
@@ -159,7 +173,7 @@ def inspect_gradients(
 
         click.echo(as_text(report, Terminal.from_stdout()))
         if weight is None and bias is None and html is None:
-            note("\nAnother one: --weight L,J,K or --bias L,J\nIn a browser: --html page.html")
+            note("\nAnother derivative: --weight L,J,K or --bias L,J\nIn a browser: --html page.html")
     for message in written:
         note(message)
     if checked is not None and not checked.passed:
@@ -173,10 +187,10 @@ def inspect_gradients(
 def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
     from mnist_nn.explaining.expanded_gradient import expanded_gradient
 
-    return list(expanded_gradient(inspection, shown)) if inspection.network.parameters.size <= EXPANDED else []
+    return list(expanded_gradient(inspection, shown)) if inspection.network.parameters.size <= MAX_EXPANDED else []
 
 
-def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "GradientCheck":
+def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "GradientCheck":
     import sys
 
     from tqdm import tqdm
@@ -188,7 +202,7 @@ def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "Gradie
     network = inspection.network
     indices = (
         range(network.parameters.size)
-        if all_of_them
+        if check_all
         else sample_parameters(network, stream(seed, "check"), CHECKED_PER_LAYER)
     )
     hidden = not sys.stderr.isatty()
@@ -199,7 +213,7 @@ def _check(inspection: "Inspection", seed: int, *, all_of_them: bool) -> "Gradie
 
 
 def _differences(inspection: "Inspection", parameter: "Parameter") -> "list[Difference]":
-    """The chosen parameter's derivative by central differences, from too large an h to too small a one."""
+    """Return the chosen parameter's derivative by central differences, from a too large h to a too small h."""
     from mnist_nn.explaining.gradient_check import differences_over_h
 
     network = inspection.network

@@ -1,22 +1,22 @@
-"""One derivative for people: its factors beside a nudge, the sums over paths, and its place in the average."""
+"""One derivative as text: its factors and a nudge, the sums over paths, and the average over the batch."""
 
 import math
 from collections import Counter
 
 from ..terminal import Terminal
-from ..text import apart, cost, counted, number
+from ..text import cost, counted, distinguishable, number
 from .histogram import histogram
 from .report import Report
 
 SHOWN_PATHS = 8
-ROUNDING = 1e-12  # a smaller change of z, a or C may be rounding alone, and is taken for 0
-BAR = 24  # columns of the longest bar, where there is room
+ROUNDING = 1e-12  # a smaller change of z, a or C may be only rounding, and counts as 0
+BAR = 24  # columns of the longest bar, if there is room
 FORMULA_DC_DA = {"squared_error": "2(a − y)", "cross_entropy": "(a − y)/(a(1 − a))"}  # in the output layer
 FORMULA_C = {"squared_error": "Σ(a−y)²", "cross_entropy": "−Σ ln"}
 
 
-def chain(report: Report, terminal: Terminal) -> list[str]:
-    """From the parameter to the cost, forwards; and its factors, beside what a nudge does."""
+def chain_lines(report: Report, terminal: Terminal) -> list[str]:
+    """Return the chain from the parameter to the cost, and a table of its factors and the effect of a nudge."""
     d, cost_name = report.derivative, report.config.cost
     p, n = d.parameter, d.nudge
     l, j, k, letter, name = p.layer, p.j, p.k, p.letter, p.name
@@ -36,7 +36,7 @@ def chain(report: Report, terminal: Terminal) -> list[str]:
         [f"∂{C}/∂{name}", "", f"= {number(d.product)}", "", _change("C", n.dC, letter, n.parameter)[1]],
     ]
     lines = [
-        *terminal.spread(f"{kind} {name} = {number(d.value)}", f"{place} of layer {l}", example),
+        *terminal.fill_lines(f"{kind} {name} = {number(d.value)}", f"{place} of layer {l}", example),
         "",
         *_forwards(report, terminal),
         "",
@@ -44,18 +44,18 @@ def chain(report: Report, terminal: Terminal) -> list[str]:
     ]
     if d.y is not None and report.inspection.cost.dC_dz is not None:
         left = f"σ′ and ∂{C}/∂{a} cancel: their product is ∂{C}/∂{z} = a − y = {number(d.dC_dz)}."
-        lines += terminal.wrapped(left, indent=2)
-    before, after = apart(d.C, d.C + n.dC)
-    did = f"left {C} at {cost(d.C)}" if abs(n.dC) < ROUNDING else (
+        lines += terminal.wrap(left, indent=2)
+    before, after = distinguishable(d.C, d.C + n.dC)
+    effect = f"left {C} at {cost(d.C)}" if abs(n.dC) < ROUNDING else (
         f"{'lowered' if n.dC < 0 else 'raised'} {C} from {before} to {after}"
     )  # fmt: skip
-    return [*lines, *terminal.wrapped(f"Raising {letter} by {n.parameter:g} {did}.", indent=2)]
+    return [*lines, *terminal.wrap(f"Raising {letter} by {n.parameter:g} {effect}.", indent=2)]
 
 
-def _change(of: str, change: float, by: str, cause: float) -> tuple[str, str]:
-    """Such as ("Δa +0.002379", "Δa/Δz +0.238229")."""
+def _change(name: str, change: float, cause_name: str, cause: float) -> tuple[str, str]:
+    """Return a change and its ratio to the change that caused it: ("Δa +0.002379", "Δa/Δz +0.238229")."""
     change, cause = (0.0 if abs(value) < ROUNDING else value for value in (change, cause))
-    return f"Δ{of} {number(change)}", f"Δ{of}/Δ{by} {number(change / cause) if cause else '–'}"
+    return f"Δ{name} {number(change)}", f"Δ{name}/Δ{cause_name} {number(change / cause) if cause else '–'}"
 
 
 def _paths_above(report: Report) -> str:
@@ -63,7 +63,10 @@ def _paths_above(report: Report) -> str:
 
 
 def _forwards(report: Report, terminal: Terminal) -> list[str]:
-    """The dependencies from left to right, values below names; from top to bottom where there is no room."""
+    """Return the chain of dependencies from left to right, with values below names.
+
+    If the terminal is too narrow, the chain runs from top to bottom.
+    """
     d, p = report.derivative, report.derivative.parameter
     l, j, k = p.layer, p.j, p.k
     first = (p.name, number(d.value)) if k is None else (f"a({l - 1})[{k}]", number(d.dz))
@@ -73,19 +76,19 @@ def _forwards(report: Report, terminal: Terminal) -> list[str]:
     below = ["", "", f"y[{j}] = {d.y:g}" if d.y is not None else "", ""]
     labels = ["+" if k is None else "w", "σ", to_cost]
     rows: list[list[str]] = [[], [], []]
-    for i, of_one in enumerate(zip(names, values, below, strict=True)):
-        for row, cell in zip(rows, of_one, strict=True):
+    for i, column in enumerate(zip(names, values, below, strict=True)):
+        for row, cell in zip(rows, column, strict=True):
             row += [cell, f"──{labels[i]}──▶" if row is rows[0] else ""] if i < len(labels) else [cell]
     across = terminal.table(rows, "^" * len(rows[0]))
     if len(across) == len(rows):
         return [line for line in across if line]
     lines = [f"{name} {value}   {extra}".rstrip() for name, value, extra in zip(names, values, below, strict=True)]
     down = [line for name, label in zip(lines, [*labels, ""], strict=True) for line in (name, f"│ {label}", "▼")]
-    return [f"  {terminal.plain(line)}" for line in down[:-2]]
+    return [f"  {terminal.spell_out(line)}" for line in down[:-2]]
 
 
-def paths(report: Report, position: int, terminal: Terminal) -> list[str]:
-    """One sum over paths of the route: the strongest paths, and the one by which the route goes on."""
+def paths_lines(report: Report, position: int, terminal: Terminal) -> list[str]:
+    """Return one sum over paths of the route: the strongest paths, and the path that the route follows."""
     paths = report.route[position]
     l, k, C, L = paths.layer, paths.neuron, f"C_{paths.example}", report.inspection.network.L
     ranked = sorted(paths.terms, key=lambda path: -abs(path.product))
@@ -100,25 +103,27 @@ def paths(report: Report, position: int, terminal: Terminal) -> list[str]:
         rows.append([counted(len(rest), "other"), "", "", "", f"= {number(sum(path.product for path in rest))}"])
     rows.append(["sum", "", "", "", f"= {number(paths.sum)}"])
     bars = [""] * len(rows)
-    bars[1 : 1 + len(shown)] = _signed_bars([path.product for path in shown], terminal.room(rows, BAR // 2, BAR) // 2)
+    bars[1 : 1 + len(shown)] = _signed_bars(
+        [path.product for path in shown], terminal.room_for_column(rows, BAR // 2, BAR) // 2
+    )
     if paths.backprop is not None:
         same = math.isclose(paths.sum, paths.backprop, rel_tol=1e-9, abs_tol=1e-300)
         bars[-1] = "as backprop" if same else f"backprop {number(paths.backprop)}"
-    of_them = f", {len(shown)} shown" if rest else ""
+    how_many = f", {len(shown)} shown" if rest else ""
     title = f"∂{C}/∂a({l})[{k}] = Σ_j ∂z({l + 1})[j]/∂a({l})[{k}] · ∂a({l + 1})[j]/∂z({l + 1})[j] · ∂{C}/∂a({l + 1})[j]"
     return [
-        *terminal.wrapped(_relation(report, position)),
-        *terminal.spread(title, f"{counted(len(ranked), 'path')}{of_them}"),
+        *terminal.wrap(_relation(report, position)),
+        *terminal.fill_lines(title, f"{counted(len(ranked), 'path')}{how_many}"),
         *terminal.table([[*row, bar] for row, bar in zip(rows, bars, strict=True)], "<>>>><"),
     ]
 
 
 def _relation(report: Report, position: int) -> str:
-    """How this sum belongs to what was shown before."""
+    """Return a sentence that links this sum to the derivative above it, or nothing if the link is clear."""
     paths, p = report.route[position], report.derivative.parameter
     l, k, above = paths.layer, paths.neuron, f"a({paths.layer + 1})[{paths.through}]"
     if l > p.layer:
-        return f"Of its strongest path, ∂C_{paths.example}/∂a({l})[{k}] is itself a sum:"
+        return f"On the strongest path, ∂C_{paths.example}/∂a({l})[{k}] is itself a sum:"
     if l == p.layer or (l == p.layer - 1 and position == 0 and p.k is not None):
         return ""
     largest = "" if (l, k) == (p.layer - 1, p.k) else f", the largest |w| into {above}"
@@ -126,7 +131,7 @@ def _relation(report: Report, position: int) -> str:
 
 
 def _signed_bars(values: list[float], most: int) -> list[str]:
-    """Bars to the left of a middle line for what is negative, to the right for what is positive."""
+    """Return a bar for each value: to the left of a middle line if it is negative, else to the right."""
     scale = max(map(abs, values), default=0.0) or 1.0
     bars = []
     for value in values:
@@ -136,8 +141,8 @@ def _signed_bars(values: list[float], most: int) -> list[str]:
     return bars
 
 
-def average(report: Report, terminal: Terminal) -> list[str]:
-    """One example's derivative among those of the batch."""
+def average_lines(report: Report, terminal: Terminal) -> list[str]:
+    """Return the average derivative of the batch, the histogram of its examples, and the step of training."""
     d = report.derivative
     m, mean = len(d.per_example), number(d.mean)
     letter, name = d.parameter.letter, d.parameter.name
@@ -145,14 +150,14 @@ def average(report: Report, terminal: Terminal) -> list[str]:
     eta = f"the {report.rate_of} epoch's η = {report.learning_rate:.6g}"
     step = f"A plain step with {eta} changes {letter} by −η ∂C/∂{letter} = {change}."
     if m == 1:
-        return terminal.wrapped(step)
+        return terminal.wrap(step)
     spread = math.sqrt(sum((value - d.mean) ** 2 for value in d.per_example) / m)
     title = f"∂C/∂{name} = (1/{m}) Σ_i ∂C_i/∂{name} = {mean}"
     return [
-        *terminal.spread(title, f"spread (s.d.) {number(spread)[1:]}"),
+        *terminal.fill_lines(title, f"spread (s.d.) {number(spread)[1:]}"),
         *_histogram(report, terminal),
-        *terminal.wrapped(_pushes(d.per_example, letter), 2),
-        *terminal.wrapped(step, 2),
+        *terminal.wrap(_pushes(d.per_example, letter), 2),
+        *terminal.wrap(step, 2),
     ]
 
 
@@ -168,16 +173,16 @@ def _histogram(report: Report, terminal: Terminal) -> list[str]:
     rows = []
     for i, bin_ in enumerate(bins):
         labels = _labels(Counter(int(inspection.labels[member]) for member in bin_.members))
-        who = [labels if inspection.are_classes else "", f"◀ C_{d.example}" if here in bin_.members else ""]
+        notes = [labels if inspection.are_classes else "", f"◀ C_{d.example}" if here in bin_.members else ""]
         edge = f"{edges[i]:>{widest}} to {edges[i + 1]:>{widest}}"
-        rows.append([edge, f"{counts[i]}", "  ".join(filter(None, who))])
-    longest = terminal.room(rows, BAR // 3, BAR)
+        rows.append([edge, f"{counts[i]}", "  ".join(filter(None, notes))])
+    longest = terminal.room_for_column(rows, BAR // 3, BAR)
     sizes = [max(1, round(longest * count / max(counts))) if count else 0 for count in counts]
     return terminal.table([[*row[:2], "█" * size, row[2]] for row, size in zip(rows, sizes, strict=True)], ">><<")
 
 
 def _pushes(per_example: list[float], letter: str) -> str:
-    """Which way the examples want the parameter to go: against the sign of their derivatives."""
+    """Return how many examples push the parameter down and up: each pushes against the sign of its derivative."""
     down, up = (sum(sign * value > 0 for value in per_example) for sign in (1, -1))
     neither = len(per_example) - down - up
     if not down + up:
@@ -188,7 +193,7 @@ def _pushes(per_example: list[float], letter: str) -> str:
 
 
 def _labels(counts: Counter[int]) -> str:
-    """Such as "all 8 are label 4", or the most frequent ones."""
+    """Return the labels in a bin, such as "all 8 are label 4", or its most frequent labels."""
     if len(counts) == 1:
         ((label, count),) = counts.items()
         return f"label {label}" if count == 1 else f"all {count} are label {label}"

@@ -1,4 +1,4 @@
-"""What `nn inspect-gradients` found, as one HTML file that fetches nothing: the network, examples, and code."""
+"""The results of `nn inspect-gradients` as one HTML file: the network, examples and code. It loads nothing else."""
 
 import base64
 import hashlib
@@ -17,9 +17,9 @@ from ..terminal import Terminal
 from .report import Report, as_document
 from .text import as_text
 
-GALLERY = 64  # examples at least, where there are so many
+GALLERY = 64  # examples on the page at least, if the split has so many
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
-# The page's code, each module after those it imports.
+# The page's JavaScript modules. Each comes after the modules that it imports.
 MODULES = [
     "dom",
     "network",
@@ -37,8 +37,11 @@ MODULES = [
 ]
 
 
-def page(report: Report, examples: Examples) -> bytes:
-    """The whole file. `examples` is the split that the report is about: the first ones can be picked on the page."""
+def render_page(report: Report, examples: Examples) -> bytes:
+    """Return the content of the HTML file.
+
+    `examples` is the whole split of the report. Its first examples can be picked on the page.
+    """
     resources = files(__package__) / "page"
     style = (resources / "page.css").read_text(encoding="utf-8")
     script = "\n".join(_inlined((resources / f"{name}.js").read_text(encoding="utf-8")) for name in MODULES)
@@ -63,7 +66,7 @@ def page(report: Report, examples: Examples) -> bytes:
 
 
 def _data(report: Report, examples: Examples) -> dict[str, Any]:
-    """What the page computes from. Numbers are little-endian doubles in base64, so that none is rounded."""
+    """Return the data from which the page computes. Numbers are little-endian doubles in base64, so none is rounded."""
     indices = sorted({*range(min(GALLERY, len(examples))), *report.inspection.indices})
     shown = examples[np.array(indices)]
     side = math.isqrt(shown.inputs.shape[1])
@@ -87,12 +90,12 @@ def _base64(values: "np.ndarray[Any, Any]") -> str:
 
 
 def _embedded(data: dict[str, Any]) -> str:
-    """JSON that cannot end the element it stands in, whatever its strings hold."""
+    """Return JSON that is safe inside a script element: no string in it can end the element."""
     return json.dumps(data, allow_nan=False).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _inlined(module: str) -> str:
-    """A module's code without imports and exports: in the page all modules share one scope, and fetch nothing."""
+    """Return a module's code without imports and exports: on the page all modules share one scope."""
     return re.sub(r"^import .*?;\n|^export ", "", module, flags=re.MULTILINE | re.DOTALL)
 
 

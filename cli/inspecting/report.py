@@ -1,4 +1,4 @@
-"""What `nn inspect-gradients` found: computed once, then shown as text, as JSON, as a page."""
+"""The results of `nn inspect-gradients`: computed once, then written as text, JSON or an HTML page."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -13,17 +13,18 @@ from mnist_nn.training.state import GradientNorms
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that was computed, and what it is about.
+    """All results of one inspection, with the name, configuration and split that they belong to.
 
-    `route` begins with the sum over paths behind ∂C_i/∂a of the parameter's own neuron where that is hidden; `entries`
-    is the whole ∇C_i where it is small enough to read, else empty.
+    `rate_of` is the epoch to which `learning_rate` belongs: the next epoch, or the last one of a finished training.
+    If the parameter's neuron is hidden, `route` begins with the sum over paths that gives its ∂C_i/∂a. `entries` is
+    the whole ∇C_i of a network that is small enough to read, else empty.
     """
 
     name: str
     config: Config
     split: str
     learning_rate: float
-    rate_of: Literal["next", "last"]  # epoch
+    rate_of: Literal["next", "last"]
     inspection: Inspection
     layers: list[LayerSummary]
     norms: list[GradientNorms]
@@ -35,7 +36,7 @@ class Report:
 
 
 def as_document(report: Report) -> dict[str, Any]:
-    """The JSON document: field names are part of the contract."""
+    """Return the document of `--json`. Its field names must not change: other programs read them."""
     d = report.derivative
     document: dict[str, Any] = {
         "sizes": list(report.config.network.sizes),
@@ -67,7 +68,7 @@ def as_document(report: Report) -> dict[str, Any]:
         document["gradient"] = [_entry(entry) for entry in report.entries]
     if report.norms:
         document["gradient_norms"] = [asdict(norms) for norms in report.norms]
-    return cast(dict[str, Any], _finite(document))
+    return cast(dict[str, Any], _without_infinities(document))
 
 
 def _derivative(d: Derivative) -> dict[str, Any]:
@@ -112,10 +113,10 @@ def _paths(paths: Paths) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
+def _without_infinities(value: Any) -> Any:
+    """Return the value with None for each NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _without_infinities(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [_without_infinities(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

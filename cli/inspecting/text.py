@@ -1,4 +1,4 @@
-"""What `nn inspect-gradients` found, for people, at the terminal at hand."""
+"""The results of `nn inspect-gradients` as text for the terminal."""
 
 import math
 
@@ -7,26 +7,26 @@ from mnist_nn.explaining.parameter import Parameter
 
 from ..terminal import Terminal
 from ..text import cost, number
-from .check_text import checked
-from .derivative_text import FORMULA_DC_DA, average, chain, paths
+from .check_text import check_lines
+from .derivative_text import FORMULA_DC_DA, average_lines, chain_lines, paths_lines
 from .report import Report
 
-SHOWN_MISREAD = 4
+SHOWN_MISREAD = 4  # examples
 CHART = 40  # columns of a chart over the epochs
 LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def as_text(report: Report, terminal: Terminal) -> str:
-    """The whole report, one paragraph for each question."""
+    """Return the whole report as text: one paragraph for each part."""
     parts = [
         _heading(report, terminal),
         _layers(report, terminal),
         _norms(report, terminal),
-        chain(report, terminal),
-        *(paths(report, position, terminal) for position in range(len(report.route))),
-        average(report, terminal),
+        chain_lines(report, terminal),
+        *(paths_lines(report, position, terminal) for position in range(len(report.route))),
+        average_lines(report, terminal),
         _entries(report, terminal),
-        checked(report, terminal),
+        check_lines(report, terminal),
     ]
     return terminal.paint("\n\n".join("\n".join(lines) for lines in parts if lines))
 
@@ -46,7 +46,7 @@ def _heading(report: Report, terminal: Terminal) -> list[str]:
         some = ", ".join(f"{indices[i]} (a {labels[i]}, read as {answers[i]})" for i in wrong[:SHOWN_MISREAD])
         more = f" and {len(wrong) - SHOWN_MISREAD} more" if wrong[SHOWN_MISREAD:] else ""
         lines.append(f"misread: {'examples' if wrong[1:] else 'example'} {some}{more}")
-    return [line for text in lines for line in terminal.wrapped(text)]
+    return [line for text in lines for line in terminal.wrap(text)]
 
 
 def _layers(report: Report, terminal: Terminal) -> list[str]:
@@ -67,20 +67,23 @@ def _layers(report: Report, terminal: Terminal) -> list[str]:
         if above.dC_dz_rms
     ]
     if shrinking:
-        lines += terminal.wrapped(f"going back, rms ∂C/∂z changes {', '.join(shrinking)}")
+        lines += terminal.wrap(f"going back, rms ∂C/∂z changes {', '.join(shrinking)}")
     return lines
 
 
 def _norms(report: Report, terminal: Terminal) -> list[str]:
-    """‖∂C/∂w‖ of each layer over the epochs, on one logarithmic scale; nothing where it is 0 or not finite."""
+    """Return a chart of each layer's ‖∂C/∂w‖ over the epochs, on one logarithmic scale.
+
+    A norm that is 0 or not finite leaves a gap.
+    """
     if not report.norms:
         return []
     first, last = report.norms[0], report.norms[-1]
     rows = [[f"layer {l}", f"{first.dC_dw[l]:.1e}", f"{last.dC_dw[l]:.1e}"] for l in first.dC_dw]
-    columns = min(len(report.norms), terminal.room(rows, CHART // 4, CHART))
+    columns = min(len(report.norms), terminal.room_for_column(rows, CHART // 4, CHART))
     shown = [report.norms[round(i * (len(report.norms) - 1) / max(1, columns - 1))] for i in range(columns)]
     positive = [size for norms in shown for size in norms.dC_dw.values() if 0 < size < math.inf]
-    low, high = (math.log(of(positive, default=1.0)) for of in (min, max))
+    low, high = (math.log(extreme(positive, default=1.0)) for extreme in (min, max))
 
     def level(size: float) -> str:
         share = (math.log(size) - low) / ((high - low) or 1) if 0 < size < math.inf else None
@@ -89,22 +92,22 @@ def _norms(report: Report, terminal: Terminal) -> list[str]:
     for row, l in zip(rows, first.dC_dw, strict=True):
         row.insert(2, "".join(level(norms.dC_dw[l]) for norms in shown))
     title = f"‖∂C/∂w‖ from epoch {first.epoch} to {last.epoch} of training, on a logarithmic scale"
-    return [*terminal.wrapped(title), *terminal.table(rows, "<><>")]
+    return [*terminal.wrap(title), *terminal.table(rows, "<><>")]
 
 
 def _entries(report: Report, terminal: Terminal) -> list[str]:
-    """The whole ∇C of a network small enough to read, every factor of every entry."""
+    """Return every entry of ∇C_i with all its factors, if the network is small enough to read."""
     if not report.entries:
         return []
     m, C = len(report.inspection.indices), f"C_{report.derivative.example}"
-    lines = terminal.wrapped(f"∇{C}, all {len(report.entries)} entries, each with its factors")
+    lines = terminal.wrap(f"∇{C}, all {len(report.entries)} entries, each with its factors")
     for entry in report.entries:
         name = entry.parameter.name
         formula = " · ".join(_factor(factor, report) for factor in entry.factors)
         values = " × ".join(f"{factor.value:.6g}" for factor in entry.factors)
         average = f"   (average of {m}: {number(entry.mean)})" if m > 1 else ""
-        lines += terminal.wrapped(f"∂{C}/∂{name} = {formula}", indent=2)
-        lines += terminal.wrapped(f"= {values} = {number(entry.product)}{average}", indent=6)
+        lines += terminal.wrap(f"∂{C}/∂{name} = {formula}", indent=2)
+        lines += terminal.wrap(f"= {values} = {number(entry.product)}{average}", indent=6)
     return lines
 
 
@@ -112,7 +115,7 @@ def _factor(factor: Factor, report: Report) -> str:
     l, i, C = factor.layer, factor.index, f"C_{report.derivative.example}"
     if factor.kind == "dC_da" and l == report.inspection.network.L:
         formula = FORMULA_DC_DA[report.config.cost].replace("a", f"a({l})[{i}]").replace("y", f"y[{i}]")
-        return formula.replace(" ", "\u00a0")  # stays in one line
+        return formula.replace(" ", "\u00a0")  # no line break inside
     return {
         "1": "1",
         "a": f"a({l})[{i}]",

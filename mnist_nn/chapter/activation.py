@@ -1,6 +1,6 @@
 """Activation functions a = σ(z), each directly above its derivative ∂a/∂z = σ′(z).
 
-Every σ′ takes a = σ(z), not z: the forward pass has computed a already, and each σ′ is simple in terms of it.
+Every σ′ takes a = σ(z), not z: the forward pass has already computed a, and each σ′ is simple in terms of a.
 All functions take arrays of any shape, write the result into `out` and return `out`.
 """
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
-# Arrays of no dimension: NumPy takes them a third of a microsecond faster than Python's 1 and 0.
+# Zero-dimensional arrays: NumPy handles them a third of a microsecond faster than Python's numbers 1 and 0.
 ONE, ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
@@ -48,7 +48,7 @@ def tanh_prime(a: Array, out: Array) -> Array:
 
 def relu(z: Array, out: Array) -> Array:
     """σ(z) = max(z, 0)."""
-    return z.clip(0, None, out)  # not np.maximum: NumPy takes its `out` by name only, Numba by position only
+    return z.clip(0, None, out)  # not np.maximum: NumPy accepts its `out` only by name, Numba only by position
 
 
 def relu_prime(a: Array, out: Array) -> Array:
@@ -69,7 +69,7 @@ def identity_prime(a: Array, out: Array) -> Array:
 
 
 class Activation(NamedTuple):
-    """An activation function and what the program knows about it.
+    """An activation function with its derivative, its inverse and its properties.
 
     `sigma(z, out)` gives a, `sigma_prime(a, out)` gives ∂a/∂z, and `inverse(a)` gives the z with σ(z) = a.
     `has_kink` tells whether σ′ jumps at z = 0, where a difference quotient means nothing.

@@ -7,7 +7,7 @@ For every layer, from the last to the first:
     ∂C/∂b_j^(l)     = 1 · ∂C/∂z_j^(l)                   as ∂z_j/∂b_j  = 1
     ∂C/∂a_k^(l−1)   = Σ_j w_jk^(l) ∂C/∂z_j^(l)          as ∂z_j/∂a_k  = w_jk, over every path j
 
-The last argument of a NumPy call is where its result goes.
+The last argument of a NumPy call receives its result.
 """
 
 from dataclasses import dataclass
@@ -47,11 +47,11 @@ def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
 
 @dataclass(frozen=True)
 class BackwardPass:
-    """What backpropagation computes for m examples, each (n_l, m), and the gradient they add up to.
+    """The results of backpropagation for m examples: arrays of shape (n_l, m) for each layer, and the gradient.
 
     Column k of dC_da[l] and dC_dz[l] is example k's part of ∂C/∂a^(l) and ∂C/∂z^(l): `share` times ∂C_k/∂a^(l) and
-    ∂C_k/∂z^(l). da_dz[l] is σ′(z^(l)). dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) at once
-    (see `Cost.dC_dz`).
+    ∂C_k/∂z^(l). da_dz[l] is σ′(z^(l)). dC_da[L] is not computed for a cost that gives
+    ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
     """
 
     dC_da: ByLayer
@@ -63,7 +63,7 @@ class BackwardPass:
 
     @classmethod
     def empty(cls, network: Network, m: int, gradient: Gradient | None = None) -> "BackwardPass":
-        """Buffers for a batch of m examples, to be handed to `backprop` again and again."""
+        """Make buffers for m examples. You can pass them to `backprop` for every batch of this size."""
         dtype = network.parameters.dtype
 
         def buffers() -> ByLayer:
@@ -87,9 +87,9 @@ def to_weighted_sum(da_dz: Array, dC_da: Array, dC_dz: Array) -> None:
 def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
     """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
     if len(dz_db) == 1:
-        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul does without BLAS
+        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul would not use BLAS
     else:
-        np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would clear its result first
+        np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would first fill its result with zeros
     np.dot(dC_dz, dz_db, dC_db)
 
 
@@ -101,12 +101,12 @@ def to_previous_layer(w: Array, dC_dz: Array, dC_da_prev: Array) -> None:
 def backprop(
     network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
 ) -> BackwardPass:
-    """∇C of a batch from its forward pass and the desired outputs y, shape (n_L, m).
+    """Compute ∇C of a batch from its forward pass and the desired outputs y of shape (n_L, m).
 
-    C = (1/m) Σ_k C_k, so every example's derivatives get the share 1/m where the chain begins. Every sum over the
-    examples below is then the average ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
+    C = (1/m) Σ_k C_k. So every example's derivatives are multiplied by the share 1/m where the chain begins. Every sum
+    over the examples is then an average: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
 
-    With `scale` the result is scale · ∇C: the factor passes through the chain, so that `scale=η` gives the step η ∇C
+    With `scale` the result is scale · ∇C, because the factor passes through the chain. So `scale=η` gives the step η ∇C
     without another pass over the parameters. With `out` (see `BackwardPass.empty`) nothing is allocated, and y is not
     checked. Raises ValueError for a y of another shape or dtype, or a cost that does not fit the output layer.
     """

@@ -31,7 +31,7 @@ def squared_error_dC_da(a: Array, y: Array, out: Array) -> Array:
 def cross_entropy(z: Array, a: Array, y: Array) -> Array:
     """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)] for a = σ(z), the sigmoid. Returns shape (m,).
 
-    Computed from z, because ln a is lost where a rounds to 0 or 1. With the sigmoid put in,
+    It is computed from z, because ln a loses its value where a rounds to 0 or 1. For the sigmoid,
     −ln a = max(−z, 0) + ln(1 + e^(−|z|)) and −ln(1 − a) = max(z, 0) + ln(1 + e^(−|z|)).
     """
     terms = y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
@@ -55,9 +55,9 @@ def cross_entropy_dC_dz(a: Array, y: Array, out: Array) -> Array:
 class Cost(NamedTuple):
     """A cost and its derivatives.
 
-    `per_example(z, a, y)` gives C_k of each example, `dC_da(a, y, out)` its derivative. `dC_dz(a, y, out)` is given
-    where σ′ cancels against ∂C_k/∂a: for a saturated neuron the product of the two factors would be 0 · ∞.
-    Such a cost fits one output activation only, `output`.
+    `per_example(z, a, y)` gives C_k of each example, and `dC_da(a, y, out)` its derivative by a. `dC_dz(a, y, out)`
+    exists where σ′ cancels against ∂C_k/∂a: for a saturated neuron the product of the two factors would be 0 · ∞.
+    A cost with `dC_dz` fits only one activation of the output layer, named by `output`.
     """
 
     name: CostName

@@ -23,7 +23,7 @@ def number_of_parameters(sizes: Sequence[int]) -> int:
 
 
 def aligned_zeros(n: int, dtype: DTypeLike) -> Array:
-    """A vector of n zeros that begins at a cache line: in-place arithmetic on it is up to 1.4 times as fast."""
+    """A vector of n zeros, aligned to a cache line: this makes in-place arithmetic up to 1.4 times as fast."""
     line = 64  # bytes
     size = n * np.dtype(dtype).itemsize
     memory = np.zeros(size + line, np.uint8)
@@ -43,7 +43,7 @@ class LayerViews(ByLayer):
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # a copy stands alone: it has no vector
+        return dict, (dict(self),)  # a copy is a plain dict, without a vector
 
 
 def layer_views(sizes: Sequence[int], vector: Array) -> tuple[LayerViews, LayerViews]:
@@ -63,7 +63,7 @@ def layer_views(sizes: Sequence[int], vector: Array) -> tuple[LayerViews, LayerV
 
 
 class SetOnce:
-    """Attributes can be set once, so that a vector and the views into it stay together."""
+    """Base class: each attribute can be set only once, so that a vector and the views into it stay together."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self.__dict__.get(name, value) is not value:
@@ -74,9 +74,9 @@ class SetOnce:
 class Network(SetOnce):
     """A multi-layer perceptron a^(l) = σ(w^(l) a^(l−1) + b^(l)), l = 1..L.
 
-    `sizes` is (n_0, …, n_L). `parameters` is one contiguous vector of all weights and biases, zeros unless given;
-    a given vector is used itself, not copied. `w[l]` (n_l, n_(l−1)) and `b[l]` (n_l, 1) are views into it, so
-    changing one changes the other. A copy, or a network read back from a pickle, has a vector of its own.
+    `sizes` is (n_0, …, n_L). `parameters` is one contiguous vector of all weights and biases. By default it is zeros.
+    A vector that you pass is used without a copy. `w[l]` (n_l, n_(l−1)) and `b[l]` (n_l, 1) are views into it, so
+    changing one changes the other. A copied or unpickled network has its own vector.
     Raises ValueError where the vector does not fit the sizes.
     """
 
@@ -98,16 +98,17 @@ class Network(SetOnce):
         self.activation[self.L] = ACTIVATIONS[output]
         if parameters is None:
             parameters = aligned_zeros(number_of_parameters(self.sizes), dtype)
-        if parameters.shape != (number_of_parameters(self.sizes),):
+        n = number_of_parameters(self.sizes)
+        if parameters.shape != (n,) or parameters.dtype.kind != "f":
             raise ValueError(
-                f"sizes {self.sizes} need a vector of {number_of_parameters(self.sizes)} parameters, "
-                f"not an array of shape {parameters.shape}"
+                f"sizes {self.sizes} need a vector of {n} parameters, float32 or float64, "
+                f"not {parameters.dtype} of shape {parameters.shape}"
             )
         self.parameters = parameters
         self.w, self.b = layer_views(self.sizes, parameters)
 
     def astype(self, dtype: DTypeLike) -> "Network":
-        """A copy with parameters of another precision."""
+        """A copy of the network with parameters of this dtype."""
         return Network(
             self.sizes,
             activation=self.activation[1].name if self.L > 1 else "sigmoid",
@@ -131,14 +132,14 @@ def _rebuilt(sizes: Sequence[int], activation: ActivationName, output: Activatio
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What a forward pass computes for m examples: z[l] and a[l], each (n_l, m); a[0] is the input."""
+    """The results of a forward pass over m examples: z[l] and a[l], each (n_l, m). a[0] is the input."""
 
     z: ByLayer
     a: ByLayer
 
     @classmethod
     def empty(cls, network: Network, m: int) -> "ForwardPass":
-        """Buffers for a batch of m examples, to be handed to `forward` again and again."""
+        """Make buffers for m examples. You can pass them to `forward` for every batch of this size."""
         dtype = network.parameters.dtype
         return cls(
             z={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
@@ -156,8 +157,8 @@ def forward(network: Network, x: Array, out: ForwardPass | None = None) -> Forwa
     """Compute every z^(l) = w^(l) a^(l−1) + b^(l) and a^(l) = σ(z^(l)), from a^(0) = x of shape (n_0, m).
 
     With `out` (see `ForwardPass.empty`) nothing is allocated or checked, and the caller silences NumPy's warning of an
-    overflow in a saturated sigmoid (see `activation.sigmoid`). Without `out` the function does all of this, and raises
-    ValueError for an x of another shape or dtype than the network's.
+    overflow in a saturated sigmoid (see `activation.sigmoid`). Without `out` the function does all of this. It raises
+    ValueError for an x whose shape or dtype does not fit the network.
     """
     if out is None:
         columns_of("x", x, network, network.sizes[0])

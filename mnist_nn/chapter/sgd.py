@@ -10,7 +10,7 @@ from .network import Network, aligned_zeros
 
 
 def penalize(w: Array, eta_l2: float, scratch: Array, eta_dC_dw: Array) -> None:
-    """η ∂C/∂w ← η ∂C/∂w + η l2 · w, in place; `scratch` is a vector with room for w."""
+    """η ∂C/∂w ← η ∂C/∂w + η l2 · w, in place. `scratch` is a vector at least as long as w."""
     penalty = scratch[: w.size].reshape(w.shape)
     np.multiply(w, eta_l2, penalty)
     np.add(eta_dC_dw, penalty, eta_dC_dw)
@@ -23,7 +23,7 @@ def remember(velocity: Array, momentum: float, eta_gradient: Array) -> None:
 
 
 def descend(parameters: Array, step: Array) -> None:
-    """w ← w − step, in place, for all weights and biases; the step is v, or η ∇C itself."""
+    """w ← w − step, in place, for all weights and biases. The step is v, or without momentum η ∇C."""
     np.subtract(parameters, step, parameters)
 
 
@@ -34,20 +34,20 @@ class SGD:
         v ← momentum · v + η ∇C
         w ← w − v
 
-    Without momentum v is η ∇C itself, the chapter's step. `l2` adds l2 · w to ∂C/∂w, the derivative of (l2/2) Σ w²,
-    and leaves the biases alone. (torch.optim.SGD computes v ← momentum · v + ∇C and w ← w − η v: the same while η
-    stays the same.)
+    Without momentum v is η ∇C itself, the chapter's step. `l2` adds l2 · w to ∂C/∂w: the derivative of (l2/2) Σ w².
+    Biases get no such term. (torch.optim.SGD computes v ← momentum · v + ∇C and w ← w − η v. This is the same as long
+    as η does not change.)
     """
 
     momentum: float = 0.0
     l2: float = 0.0
 
     def velocity_size(self, parameters: int) -> int:
-        """The length of v for so many parameters: 0 without momentum, which has nothing to remember."""
+        """The length of v for this number of parameters: 0 without momentum, because then v is not stored."""
         return parameters if self.momentum else 0
 
     def new_velocity(self, network: Network) -> Array:
-        """A v of zeros for a network."""
+        """A v of zeros for this network."""
         return aligned_zeros(self.velocity_size(network.parameters.size), network.parameters.dtype)
 
     def step(
@@ -60,9 +60,14 @@ class SGD:
     ) -> None:
         """Take one step in place, from η ∇C: a gradient computed by `backprop` with `scale=learning_rate`.
 
-        `velocity` is updated; with l2 the gradient is, too. `scratch`, as long as the parameters, saves l2 an
-        allocation.
+        `velocity` is updated in place, and with l2 `eta_gradient` is, too. `scratch` is used with l2 only: a vector as
+        long as the parameters, which saves an allocation.
         """
+        if len(velocity) != self.velocity_size(len(network.parameters)):
+            raise ValueError(
+                f"velocity has shape {velocity.shape}, but this optimizer needs "
+                f"({self.velocity_size(len(network.parameters))},) for a network of sizes {network.sizes}"
+            )
         if self.l2:
             if scratch is None:
                 scratch = np.empty_like(network.parameters)

@@ -1,1 +1,1 @@
-"""Configurations: what can be set (schema), read from YAML (reader), written as YAML (writer), errors (messages)."""
+"""Configurations: their keys (schema), reading YAML (reader), writing YAML (writer), error messages (messages)."""

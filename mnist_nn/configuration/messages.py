@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a configuration, as one line: the place, the key, the value, the way out."""
+"""One-line messages for pydantic's errors about a configuration: the place, the key, the value, and what to do."""
 
 import difflib
 from typing import Any
@@ -15,7 +15,10 @@ RANGE_ERRORS = ("greater_than", "greater_than_equal", "less_than", "less_than_eq
 
 
 def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], name: str) -> str:
-    """One line for the first error. `places` says where each of the values was given, `name` where they all were."""
+    """Describe the first error in one line.
+
+    `places` maps the path of each value to the place where it was given. `name` is the name of the whole configuration.
+    """
     error = errors[0]
     path = _path_in(values, error["loc"], error["type"])
     place = next((places[path[:i]] for i in range(len(path), -1, -1) if path[:i] in places), name)
@@ -28,10 +31,10 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
         return f"{place}: {shorten(escape(key)) or quote(key)}: unknown key; {way_out}{more}"
     if error["type"] == "invalid_key":
         known = _keys_at(_path_in(values, error["loc"][:-1], ""))
-        return f"{place}: {quote(error['input'])}: is no key; the keys here are {', '.join(known)}{more}"
+        return f"{place}: {quote(error['input'])}: is not a key; the keys here are {', '.join(known)}{more}"
     if error["type"] == "missing":
         return f"{place}: {key}: is missing{more}"
-    if error["type"] == "value_error":  # raised by a validator of ours: it names the keys itself
+    if error["type"] == "value_error":  # raised by a validator of ours, whose message names the keys
         named = tuple(str(error["ctx"]["error"]).partition(": ")[0].split("."))
         place = places.get(named, place)
         return f"{place}: {f'{key}: ' if key else ''}{error['ctx']['error']}{more}"
@@ -50,7 +53,7 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
 
 
 def _path_in(values: Any, loc: Keys, kind: str) -> Keys:
-    """`loc` without the tags that pydantic puts in for the members of a union."""
+    """The path `loc` without the tags that pydantic inserts for the members of a union."""
     path: list[str | int] = []
     for i, part in enumerate(loc):
         missing = kind == "missing" and i == len(loc) - 1
@@ -68,7 +71,7 @@ def _keys_at(path: Keys) -> list[str]:
 
 
 def _model_at(path: Keys) -> type[BaseModel] | None:
-    """The section that holds the keys below a path."""
+    """The section at a path, or None."""
     model: type[BaseModel] | None = Config
     for key in path:
         model = model_of(model, key)
@@ -76,7 +79,7 @@ def _model_at(path: Keys) -> type[BaseModel] | None:
 
 
 def model_of(model: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
-    """The section that a key of another section holds, also as one of several possibilities."""
+    """The section that a key of `model` holds, even if the key also allows other types. None if it holds no section."""
     field = model.model_fields.get(str(key)) if model else None
     if field is None:
         return None
@@ -96,7 +99,7 @@ def _description(path: Keys) -> str | None:
 
 
 def _permitted_range(path: Keys) -> str:
-    """Such as "≥ 0 and < 1", from the field's own declaration."""
+    """The allowed range that a field declares, such as "≥ 0 and < 1"."""
     field = _field_at(path)
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
     bounds = [
@@ -109,7 +112,7 @@ def _permitted_range(path: Keys) -> str:
 
 
 def quote(value: Any) -> str:
-    """A value as it is shown in a message: in Python's notation, shortened."""
+    """A value in Python's notation, shortened, for a message."""
     try:
         text = repr(value)
     except ValueError:  # an integer of thousands of digits
@@ -118,10 +121,10 @@ def quote(value: Any) -> str:
 
 
 def shorten(text: str, length: int = 60) -> str:
-    """At most so many characters."""
+    """The text cut to `length` characters, with … at the cut."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def escape(text: str) -> str:
-    """In Python's notation, where there is something in it that could not be seen."""
+    """The text with invisible characters shown as Python's escapes."""
     return text.encode("unicode_escape").decode() if not text.isprintable() else text

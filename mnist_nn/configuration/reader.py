@@ -1,4 +1,4 @@
-"""Configuration as YAML 1.2: read with line numbers, overridden by KEY=VALUE, validated."""
+"""Read configurations from YAML 1.2: parse with line numbers, apply overrides KEY=VALUE, validate."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MAX_DEPTH = 10
 
 
 class _Constructor(SafeConstructor):
-    """Names the line also of what only looks like a value of YAML's own types, such as the date 2020-99-99."""
+    """Adds the line number to errors about values that YAML cannot convert, such as the date 2020-99-99."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
@@ -53,7 +53,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
-    """The same, from the text itself; `name` stands for it in errors."""
+    """Read a configuration given as text. `name` stands for the file in errors. Raises ConfigError."""
     values, lines = _load_yaml(text, name)
     if values is None:
         raise ConfigError(f"{name}: is empty; `nn config` prints a complete configuration to start from")
@@ -65,8 +65,8 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
         path, value = _parse_override(override, place)
         _set(values, path, value, place)
         for given in [known for known in places if known[: len(path)] == path]:
-            del places[given]  # what stood there in the file is replaced
-        for n in range(1, len(path) + 1):  # sections that it made are its own, too
+            del places[given]  # the override replaces these values
+        for n in range(1, len(path) + 1):  # the override may have made these sections
             places.setdefault(path[:n], place)
     try:
         return Config.model_validate(values)
@@ -75,7 +75,7 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
-    """The plain values, and the line on which each of them stands."""
+    """The values in the text, and the line number of each value."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
     try:
@@ -91,7 +91,7 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
                 raise ConfigError(
                     f"{place}: {mark}{anchor}: YAML anchors and aliases are not supported; repeat the value"
                 )
-            if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):  # in 1.1, `no` is false
+            if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):  # in 1.1 `no` means false
                 raise ConfigError(f"{place}: only YAML 1.2 is read; leave the %YAML line out")
         root = yaml.compose(text)
         lines: dict[Keys, int] = {}
@@ -107,7 +107,7 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
     except YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {shorten(' '.join(str(error).split()), 200)}") from None
     except (ValueError, OverflowError, LookupError, TypeError, AttributeError):
-        # what the scanner raises for an escape or a version that is none
+        # the scanner raises these for an invalid escape or version
         raise ConfigError(f"{name}: not valid YAML: holds an escape or a number that cannot be read") from None
 
 
@@ -142,12 +142,12 @@ def _set(values: Any, path: Keys, value: Any, place: str) -> None:
     for i, key in enumerate(path[:-1]):
         if isinstance(values, dict):
             values.setdefault(key, {})
-        values = _inside(values, path[:i], key, place)[key]
-    _inside(values, path[:-1], path[-1], place)[path[-1]] = value
+        values = _require_section(values, path[:i], key, place)[key]
+    _require_section(values, path[:-1], path[-1], place)[path[-1]] = value
 
 
-def _inside(values: Any, path: Keys, key: str | int, place: str) -> Any:
-    """`values` itself, if it can hold such a key."""
+def _require_section(values: Any, path: Keys, key: str | int, place: str) -> Any:
+    """Return `values` if it can hold this key. Raises ConfigError otherwise."""
     if isinstance(values, dict) or (isinstance(values, list) and isinstance(key, int) and key < len(values)):
         return values
     section = shorten(escape(".".join(map(str, path))))

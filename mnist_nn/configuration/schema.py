@@ -1,4 +1,7 @@
-"""What can be configured, its types, permitted ranges and defaults: those of the recipe `mnist`, undistorted."""
+"""All configuration keys, with their types, allowed ranges and defaults.
+
+The defaults are the recipe `mnist` without its augmentation.
+"""
 
 from collections.abc import Iterable
 from math import isqrt
@@ -17,12 +20,12 @@ Rows = Annotated[list[Row], Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """Unknown keys are refused, numbers are not made of strings, and nothing changes after it was read."""
+    """Base of every section. It refuses unknown keys, does not convert strings to numbers, and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def _either(names: Iterable[str]) -> str:
+def _join_with_or(names: Iterable[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} or {last}"
 
@@ -32,7 +35,7 @@ def _plain_or_mapping(value: Any) -> str:
 
 
 class InitialValues(Section):
-    """Initial parameters written out, keyed by layer 1..L: w[l] has n_l rows of n_(l−1), b[l] has n_l numbers."""
+    """Initial parameters as numbers, by layer 1..L: w[l] has n_l rows of n_(l−1) numbers, b[l] has n_l numbers."""
 
     w: dict[int, Rows]
     b: dict[int, Row]
@@ -50,13 +53,13 @@ class DataConfig(Section):
     """Where the digits come from."""
 
     source: Literal["mnist", "idx", "synthetic", "inline"] = Field(
-        "mnist", description="mnist (the verified download), idx (four files in dir), synthetic or inline"
+        "mnist", description="mnist (download), idx (four files in dir), synthetic or inline (inputs and targets)"
     )
-    dir: str | None = Field(None, description="null: $NN_DATA_DIR, else the user's cache directory")
+    dir: str | None = Field(None, description="data directory; null: $NN_DATA_DIR, or the user's cache directory")
     validation: int = Field(10000, ge=0, description="examples held out from the end of the training set (inline: 0)")
-    deslant: bool = Field(False, description="shear each image upright first (see mnist_nn.deslant)")
-    inputs: Rows | None = Field(None, description="with inline: one row of numbers per example")
-    targets: Rows | None = Field(None, description="with inline: one row of desired outputs per example")
+    deslant: bool = Field(False, description="true or false: shear every image upright first")
+    inputs: Rows | None = Field(None, description="only for source inline: one row of numbers per example")
+    targets: Rows | None = Field(None, description="only for source inline: one row of desired outputs per example")
 
     @model_validator(mode="before")
     @classmethod
@@ -85,16 +88,16 @@ class NetworkConfig(Section):
     """The multi-layer perceptron."""
 
     sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
-        default=[784, 100, 10], min_length=2, description="[n_0, …, n_L]: inputs first, outputs last"
+        default=[784, 100, 10], min_length=2, description="neurons in each layer, from inputs to outputs: [n_0, …, n_L]"
     )
-    activation: ActivationName = Field("sigmoid", description=f"of the hidden layers: {_either(ACTIVATIONS)}")
-    output: ActivationName = Field("sigmoid", description="of the last layer")
+    activation: ActivationName = Field("sigmoid", description=f"hidden layers: {_join_with_or(ACTIVATIONS)}")
+    output: ActivationName = Field("sigmoid", description=f"last layer: {_join_with_or(ACTIVATIONS)}")
     init: Annotated[
         Annotated[InitName, Tag("plain")] | Annotated[InitialValues, Tag("mapping")],
         Discriminator(_plain_or_mapping),
     ] = Field(
         "centred",
-        description="centred, standard_normal, lecun_normal, glorot_uniform, he_normal, or w and b by layer",
+        description="centred, standard_normal, lecun_normal, glorot_uniform, he_normal or {w: …, b: …}",
     )
 
     @model_validator(mode="after")
@@ -104,7 +107,7 @@ class NetworkConfig(Section):
             for name, given in (("w", self.init.w), ("b", self.init.b)):
                 if set(given) != layers:
                     raise ValueError(
-                        f"init.{name} is given for layers {sorted(given)}, but the network's are {sorted(layers)}"
+                        f"init.{name} is given for layers {sorted(given)}, but the network has layers {sorted(layers)}"
                     )
             for l in layers:
                 n, n_prev = self.sizes[l], self.sizes[l - 1]
@@ -120,53 +123,60 @@ class TrainingConfig(Section):
 
     epochs: int = Field(30, ge=1, le=1_000_000)
     batch_size: int = Field(10, ge=1, le=1_000_000)
-    learning_rate: Finite = Field(1.0, gt=0, description="η of the step −η ∂C/∂w, with C = Σ (a − y)², no ½")
-    momentum: Finite = Field(0.0, ge=0, lt=1, description="the share of the step before that is kept")
-    l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w (weights only; torch's weight_decay)")
+    learning_rate: Finite = Field(1.0, gt=0, description="η in the step −η ∂C/∂w, where C = Σ (a − y)² without ½")
+    momentum: Finite = Field(0.0, ge=0, lt=1, description="from 0 to below 1: share of the previous step that is kept")
+    l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w, not to ∂C/∂b (torch: weight_decay)")
     schedule: Annotated[
         Annotated[Literal["constant", "cosine"], Tag("plain")] | Annotated[StepSchedule, Tag("mapping")],
         Discriminator(_plain_or_mapping),
-    ] = Field("cosine", description="constant, cosine (to 0 at the end), or {name: step, every: …, factor: …}")
-    warmup: int = Field(0, ge=0, le=1_000_000, description="epochs at the start in which the learning rate grows to η")
-    early_stopping: int | None = Field(None, ge=1, description="stop after so many epochs without a better one")
-    threads: int | None = Field(
-        None, ge=1, le=1024, description="of the matrix products; null: as many as a step of this size repays"
+    ] = Field("cosine", description="constant, cosine (falls to 0) or {name: step, every: …, factor: …}")
+    warmup: int = Field(
+        0, ge=0, le=1_000_000, description="number of first epochs in which the learning rate grows to η"
     )
-    compiled: bool = Field(False, description="compile the steps with Numba: faster where they are small")
+    early_stopping: int | None = Field(
+        None, ge=1, description="epochs without improvement before stopping; null: never"
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="number of threads; null: one for small networks, up to all cores for large ones",
+    )
+    compiled: bool = Field(False, description="true or false: compile the steps with Numba, faster for small networks")
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
 
 
 class ElasticConfig(Section):
-    """Smooth random displacements (Simard et al. 2003)."""
+    """Smooth random displacements of the pixels (Simard et al. 2003)."""
 
-    sigma: Finite = Field(5.0, ge=1, le=1000, description="pixels over which neighbours move together")
-    alpha: Finite = Field(0.0, ge=0, le=10_000, description="strength; pixels move by about alpha / (6 sigma)")
+    sigma: Finite = Field(5.0, ge=1, le=1000, description="smoothness: pixels this close to each other move alike")
+    alpha: Finite = Field(0.0, ge=0, le=10_000, description="strength: pixels move by about alpha / (6 sigma); 0: off")
 
 
 class AugmentationConfig(Section):
-    """Distortions of the training images, drawn anew for every image in every epoch; 0: none of that kind."""
+    """Random distortions of the training images, different in each epoch. 0 turns a distortion off."""
 
     elastic: ElasticConfig = ElasticConfig()
-    rotation: Finite = Field(0.0, ge=0, le=180, description="by up to so many degrees, either way")
-    scaling: Finite = Field(0.0, ge=0, lt=1, description="width and height, each by a factor of 1 ± up to this")
-    shear: Finite = Field(0.0, ge=0, le=10, description="slant: up to so many pixels sideways per pixel down")
-    shift: Finite = Field(0.0, ge=0, le=1000, description="up to so many pixels along each axis")
+    rotation: Finite = Field(0.0, ge=0, le=180, description="largest angle in degrees, in either direction; 0: off")
+    scaling: Finite = Field(0.0, ge=0, lt=1, description="largest relative change of width and of height; 0: off")
+    shear: Finite = Field(0.0, ge=0, le=10, description="largest slant, in pixels sideways per pixel down; 0: off")
+    shift: Finite = Field(0.0, ge=0, le=1000, description="largest shift along each axis, in pixels; 0: off")
 
     @property
     def distorts(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether any distortion is turned on."""
         return any((self.elastic.alpha, self.rotation, self.scaling, self.shear, self.shift))
 
 
 class Config(Section):
-    """One training run, complete."""
+    """The complete configuration of a training run."""
 
     seed: int = Field(0, ge=0, lt=2**63)
     dtype: Literal["float32", "float64"] = "float32"
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     network: NetworkConfig = NetworkConfig()
-    cost: CostName = Field("squared_error", description="squared_error, Σ (a − y)², or cross_entropy")
+    cost: CostName = Field("squared_error", description="squared_error, which is Σ (a − y)², or cross_entropy")
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="after")
@@ -186,20 +196,23 @@ class Config(Section):
         n_0 = self.network.sizes[0]
         for key, off in self.need_square_images().items():
             if self.data.source == "inline":
-                raise ValueError(f"{key}: is for images, and data.source: inline has none; --set {key}={off}")
+                raise ValueError(
+                    f"{key}: needs images, but data.source: inline has none; turn it off with --set {key}={off}"
+                )
             if isqrt(n_0) ** 2 != n_0:
                 raise ValueError(
-                    f"{key}: is for square images, and {n_0} inputs of network.sizes make none; --set {key}={off}"
+                    f"{key}: needs square images, but {n_0} inputs (network.sizes) do not form a square; "
+                    f"turn it off with --set {key}={off}"
                 )
         return self
 
     def need_square_images(self) -> dict[str, str]:
-        """The keys that are set and ask for square images, with the values that turn them off."""
+        """The keys that need square images and are turned on, each with the value that turns it off."""
         wanted = {"augmentation": (self.augmentation.distorts, "{}"), "data.deslant": (self.data.deslant, "false")}
         return {key: off for key, (is_set, off) in wanted.items() if is_set}
 
     def plain(self) -> dict[str, Any]:
-        """As nested dicts and lists, complete, without the inline examples that are not there."""
+        """The complete configuration as nested dicts and lists. Unset inline examples are left out."""
         values = self.model_dump()
         for key in ("inputs", "targets"):
             if values["data"][key] is None:

@@ -1,4 +1,4 @@
-"""Configurations written as YAML, each key with a comment that says what it may be."""
+"""Write configurations as YAML, each key with its allowed values."""
 
 import io
 from typing import Any
@@ -15,14 +15,14 @@ COMMENT_COLUMN = 28
 
 
 class _WithNull(RoundTripRepresenter):
-    """Writes None as the word null; its base leaves the place empty."""
+    """Writes None as the word null. The base class would write nothing."""
 
 
 _WithNull.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def to_yaml(config: Config) -> str:
-    """The complete configuration as YAML, each key with its description, rows of numbers on one line each."""
+    """The complete configuration as YAML. Each key has its description, and each row of numbers one line."""
     yaml = YAML()
     yaml.Representer = _WithNull
     yaml.width = 10_000
@@ -33,7 +33,7 @@ def to_yaml(config: Config) -> str:
 
 
 def _commented(value: Any, model: type[BaseModel] | None) -> Any:
-    """Values as `ruamel.yaml` keeps them with comments and a style: innermost lists in one line."""
+    """The values as types of `ruamel.yaml`, with descriptions as comments and each innermost list on one line."""
     if isinstance(value, dict):
         mapping = CommentedMap()
         for key, inner in value.items():

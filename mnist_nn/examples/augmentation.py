@@ -1,9 +1,9 @@
-"""Augmentation: every image distorted afresh in every epoch, so that the network never sees the same one twice.
+"""Augmentation: each image is distorted differently in each epoch, so the network never sees the same image twice.
 
-A distorted image has at its pixel p the brightness that the original has at p + d(p), a place between pixels. The
+Pixel p of a distorted image has the brightness of the original at the point p + d(p), which lies between pixels. The
 displacement d, in pixels, is the sum of two fields:
 
-    affine     d(p) = (A − I)(p − c) + t      about the centre c, by a shift t, with A = R S D:
+    affine     d(p) = (A − I)(p − c) + t      c the centre, t a shift, and A = R S D:
                                               R a rotation, S = (1 s; 0 1) a shear, D = diag(1/width, 1/height)
     elastic    d = α · (G ∗ u)                u white noise in [−1, 1], G a Gaussian of width σ with Σ G = 1
 
@@ -19,15 +19,15 @@ from ..chapter.activation import Array
 from ..configuration.schema import AugmentationConfig
 from .interpolation import Images, Interpolation
 
-NEGLIGIBLE = 1e-3  # of the strongest component of the smoothing
+NEGLIGIBLE = 1e-3  # relative to the strongest component of the smoothing
 
 
 def smoothing(side: int, sigma: float) -> Array:
-    """B, shape (side, r), such that B n Bᵀ is white noise smoothed by a Gaussian, for (r, r) normal numbers n.
+    """A matrix B, shape (side, r): for normal random numbers n, shape (r, r), B n Bᵀ is noise smoothed by a Gaussian.
 
-    Smoothing rows and columns is G u Gᵀ with a matrix G of Gaussians, Σ G = 1, of which u may reach beyond the
-    image. With G = P S Qᵀ that is (P S)(Qᵀ u Q)(P S)ᵀ, where Qᵀ u Q is white noise again; the components of which
-    nearly nothing is left are not drawn.
+    Smoothing the rows and columns of white noise u gives G u Gᵀ. The rows of G are Gaussians with Σ G = 1, and u
+    extends beyond the image. With the singular value decomposition G = P S Qᵀ this is (P S)(Qᵀ u Q)(P S)ᵀ. Here
+    Qᵀ u Q is white noise again, so n takes its place. Components that the smoothing makes negligible are left out.
     """
     reach = ceil(4 * sigma)
     from_to = np.arange(-reach, side + reach) - np.arange(side)[:, np.newaxis]
@@ -40,10 +40,10 @@ def smoothing(side: int, sigma: float) -> Array:
 
 
 class Distortion:
-    """Distorts square images; the buffers that this takes are made once."""
+    """Distorts square images. Its buffers are made once."""
 
     def __init__(self, settings: AugmentationConfig, side: int) -> None:
-        """For images of side × side pixels."""
+        """Prepare distortions of images of side × side pixels."""
         self._settings, self._side = settings, side
         self._interpolation = Interpolation(side)
         strength = settings.elastic.alpha / sqrt(3)  # u is normal here, with the variance ⅓ of Simard's uniform noise
@@ -51,9 +51,9 @@ class Distortion:
         self._B_T, self._r = B.T.astype(np.float32), B.shape[1]
 
     def __call__(self, images: Images, random: np.random.Generator, out: Images) -> Images:
-        """Distort images (N, side²), each in its own way, into `out` of the same shape, which is returned.
+        """Write a distorted copy of each image (N, side²) into `out`, of the same shape, and return `out`.
 
-        The first images are distorted in the same way however many follow them.
+        Every image gets its own distortion. The distortion of the first images does not depend on how many follow.
         """
         m = self._interpolation.m
         for start in range(0, len(images), m):
@@ -62,7 +62,7 @@ class Distortion:
         return out
 
     def _draw_places(self, random: np.random.Generator) -> None:
-        """p + d(p) for each pixel p of as many images as are interpolated at a time."""
+        """Draw new distortions: write p + d(p) for each pixel p into the `x` and `y` of the interpolation."""
         settings, interpolation = self._settings, self._interpolation
         angle, shear, scale_x, scale_y, shift_x, shift_y = random.uniform(-1, 1, (6, interpolation.m))
         angle, shear = radians(settings.rotation) * angle, settings.shear * shear
@@ -77,7 +77,7 @@ class Distortion:
                 np.add(places, self._elastic(random), places)
 
     def _elastic(self, random: np.random.Generator) -> Array:
-        """α (G ∗ u) along one axis, (m, side²): two products for all images at once, B n Bᵀ of each."""
+        """α (G ∗ u) along one axis for m images, shape (m, side²): B n Bᵀ, in two products for all images at once."""
         m, r = self._interpolation.m, self._r
         n = random.standard_normal((m * r, r), np.float32)
         rows = np.matmul(n, self._B_T).reshape(m, r, self._side)

@@ -12,18 +12,18 @@ from ..chapter.activation import Array
 
 Labels = NDArray[np.intp]
 
-CHUNK = 65_536  # input values gathered at a time, or one batch where that is more
+CHUNK = 65_536  # input values gathered at a time, but at least one batch
 
 
 def classify(a: Array) -> Labels:
-    """The class that each output column (n_L, m) stands for: the most active neuron, or for one neuron a ≥ ½."""
+    """The class of each column of outputs (n_L, m): the most active neuron, or for a single neuron whether a ≥ ½."""
     if a.shape[0] == 1:
         return np.asarray(a[0] >= 0.5, dtype=np.intp)
     return np.asarray(a.argmax(axis=0), dtype=np.intp)
 
 
 def one_hot(labels: NDArray[Any], n: int) -> NDArray[np.uint8]:
-    """Rows (N, n) with a 1 at each label, the chapter's desired outputs y. One output gets the label itself, 0 or 1.
+    """Rows (N, n) with a 1 at each label, the chapter's desired outputs y. A single output gets the label, 0 or 1.
 
     Raises ValueError for a label outside 0..n−1 (0..1 for one output), or labels that are not integers of shape (N,).
     """
@@ -69,7 +69,7 @@ class Examples:
         Raises ValueError where the numbers of images and labels differ, or for a label outside 0..n−1.
         """
         images, labels = np.asarray(images), np.asarray(labels)
-        if images.ndim < 2 or len(images) != len(labels):
+        if images.ndim < 2 or labels.ndim != 1 or len(images) != len(labels):
             raise ValueError(
                 f"images of shape {images.shape} and labels of shape {labels.shape} do not fit: "
                 "they must be (N, height, width) and (N,)"
@@ -108,7 +108,7 @@ class Examples:
         return Examples(self.inputs[rows], self.targets[rows], self.image_shape)
 
     def split(self, n: int) -> tuple["Examples", "Examples"]:
-        """Split off the last n examples: returns the others, and the last n."""
+        """Split off the last n examples. Returns the other examples, then the last n."""
         return self[: len(self) - n], self[len(self) - n :]
 
     def slices(self, size: int) -> Iterator["Examples"]:
@@ -118,7 +118,7 @@ class Examples:
 
 
 class Batches:
-    """Mini-batches of m examples, gathered into buffers that are used again for the next ones.
+    """Mini-batches of m examples, gathered into buffers that the next batches reuse.
 
     Examples are gathered as rows, several small batches at a time, and handed out as columns. This makes small batches
     nearly as cheap as one large batch, and keeps the floats in the processor's cache.

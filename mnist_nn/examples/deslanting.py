@@ -1,4 +1,4 @@
-"""Deslanting: each digit is sheared upright before the network sees it, so the network need not learn every slant.
+"""Deslanting: each digit is sheared upright, so the network need not learn every slant.
 
 With brightness I, centre of brightness (x̄, ȳ), and
 
@@ -39,7 +39,7 @@ def deslant(images: Images) -> Images:
 
 
 def _slant(images: Images, side: int) -> tuple[Array, Array]:
-    """α and ȳ of each image (N, side²), ȳ counted from the middle. α is 0 for an image with no height."""
+    """α and ȳ of each image (N, side²). ȳ is measured from the image's middle. α is 0 for an image without height."""
     y, x = (axis.ravel() for axis in np.mgrid[:side, :side] - (side - 1) / 2)
     moments = images.astype(np.float64) @ np.stack([np.ones(side**2), x, y, x * y, y * y], axis=1)
     moments /= np.maximum(moments[:, :1], 1)  # per unit of brightness

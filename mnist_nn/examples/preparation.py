@@ -1,4 +1,4 @@
-"""From a configuration to the examples that its network sees: checked, deslanted, and split for validation."""
+"""Make the examples that a configuration's network sees: checked, deslanted, and split for validation."""
 
 from typing import Literal
 
@@ -19,10 +19,10 @@ def prepare_examples(
     *,
     split: Literal["train", "test"] = "train",
 ) -> Examples:
-    """The examples that a configuration makes of images (N, height, width) and labels (N,).
+    """Turn images (N, height, width) and labels (N,) into examples, as the configuration says.
 
-    Inline data stand in the configuration itself, and need neither. Raises ConfigError where the configuration does
-    not fit the data, ValueError where images and labels do not fit each other.
+    Inline data stand in the configuration, and need no images or labels. Raises ConfigError where the configuration
+    does not fit the data, ValueError where images and labels do not fit each other.
     """
     n_0, n_L = config.network.sizes[0], config.network.sizes[-1]
     if config.data.source == "inline":
@@ -44,8 +44,8 @@ def prepare_examples(
         for key, off in config.need_square_images().items():
             if height != width and (split == "train" or key != "augmentation"):  # test images are not distorted
                 raise ConfigError(
-                    f"{key}: is for square images, and the {split} images are {height} × {width} pixels; "
-                    f"--set {key}={off}"
+                    f"{key}: needs square images, but the {split} images are {height} × {width} pixels; "
+                    f"turn it off with --set {key}={off}"
                 )
         if config.data.deslant:
             examples = Examples.from_labels(deslant(images), labels, n_L)

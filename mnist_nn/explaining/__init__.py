@@ -1,1 +1,1 @@
-"""Where a derivative comes from: its factors, its paths, the whole gradient of a tiny network, and its check."""
+"""Explain derivatives: their factors, their paths, the whole gradient of a tiny network, and the gradient check."""

@@ -1,4 +1,4 @@
-"""∇C_i of a network small enough to read: every entry with every factor, as you would work it out by hand."""
+"""The gradient ∇C_i of a tiny network: every entry with every factor, as you would work it out by hand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +10,17 @@ from .parameter import Parameter
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor of an entry: a_index^(layer), 1, σ′(z_index^(layer)), w^(layer) from neuron `index` below, ∂C_i/∂a, or
-    ∂C_i/∂z where σ′ cancels."""
+    """One factor of an entry of ∇C_i.
+
+    By `kind` its value is
+
+        a        a_index^(layer)
+        1        1, which is ∂z/∂b
+        da_dz    σ′(z_index^(layer))
+        w        w^(layer) from neuron `index` of layer − 1 to the only neuron of the layer
+        dC_da    ∂C_i/∂a_index^(layer)
+        dC_dz    ∂C_i/∂z_index^(layer), where σ′ cancels
+    """
 
     kind: Literal["a", "1", "da_dz", "w", "dC_da", "dC_dz"]
     layer: int
@@ -30,7 +39,7 @@ class Entry:
 
 
 def expanded_gradient(inspection: Inspection, shown: int) -> Iterator[Entry]:
-    """Yield every entry of ∇C_i for the `shown`-th of the examples, in the order of the gradient's vector.
+    """Yield every entry of ∇C_i for the example at position `shown`, in the order of the gradient's vector.
 
     The factors lead from the parameter up to the cost, or to the first ∂C_i/∂a that is a sum over several paths.
     """
@@ -44,7 +53,7 @@ def expanded_gradient(inspection: Inspection, shown: int) -> Iterator[Entry]:
 
 
 def _upwards(inspection: Inspection, l: int, j: int, shown: int) -> Iterator[Factor]:
-    """The factors of ∂C_i/∂z_j^(l)."""
+    """Yield the factors of ∂C_i/∂z_j^(l)."""
     network = inspection.network
     if l == network.L and inspection.cost.dC_dz is not None:
         yield Factor("dC_dz", l, j, float(inspection.dC_dz(l)[j, shown]))

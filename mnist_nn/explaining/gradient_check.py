@@ -1,14 +1,14 @@
-"""Is the gradient right? Nudge parameters and compare what the cost does with what backpropagation says.
+"""Check a gradient: nudge each parameter, and compare the change of the cost with backpropagation's derivative.
 
 The numerical derivative is the five-point central difference
 
     ∂C/∂θ ≈ [C(θ−2h) − 8 C(θ−h) + 8 C(θ+h) − C(θ+2h)] / 12h        (error of order h⁴)
 
-in float64, from the forward pass alone: it knows nothing of backpropagation. Nudging w_jk^(l) or b_j^(l) by h changes
-one number of layer l, z_j^(l), by h a_k^(l−1) or h. So the parameters of one neuron are nudged side by side, each in
-columns of its own, and only what the nudge reaches is computed anew.
+in float64. It needs forward passes only, no backpropagation. Nudging w_jk^(l) or b_j^(l) by h changes only one number
+of layer l: z_j^(l) changes by h a_k^(l−1) or by h. So all parameters of a neuron are nudged at once, each in its own
+columns, and only the numbers that depend on z_j^(l) are computed again.
 
-For one parameter `differences_over_h` shows what the choice of h does.
+`differences_over_h` shows for one parameter how the choice of h matters.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,24 +24,25 @@ from ..chapter.cost import Cost
 from ..chapter.network import Network, columns_of, forward
 from .parameter import Parameter
 
-NUDGES = (1e-3, 1e-4, 1e-5, 1e-6)  # h, the largest that can be trusted: rounding weighs as 1/h
-STEPS = np.array([-2.0, -1.0, 1.0, 2.0])  # times h, the four points of the difference
-TOLERANCE = 1e-6  # of the relative error
+NUDGES = (1e-3, 1e-4, 1e-5, 1e-6)  # values of h, tried from the largest on: rounding errors grow as 1/h
+STEPS = np.array([-2.0, -1.0, 1.0, 2.0])  # the four points of the difference, in units of h
+TOLERANCE = 1e-6  # largest relative error that passes
 ROUNDING = 100 * float(np.finfo(np.float64).eps)  # of a cost, relative
-AT_ONCE = 2**16  # numbers in the largest array of columns: half a megabyte, which stays in a processor's cache
+AT_ONCE = 2**16  # numbers in the largest array: half a megabyte, which fits a processor's cache
 
-# What `differences_over_h` allows. Relative to the derivative: far less than any mistake worth finding, and yet a right
-# one stays within it for several h. Absolute: costs near 1 are rounded to 2e-16, which at the best h, near 1e-5, leaves
-# some 1e-11 of uncertainty however small the derivative is; a relative rule alone would fail right ones near zero.
+# The errors that `differences_over_h` allows. RELATIVE is far below any mistake worth finding, and correct derivatives
+# stay below it for several h. ABSOLUTE is for derivatives near zero, which would fail by RELATIVE alone: costs near 1
+# are rounded to 2e-16. At the best h, near 1e-5, this makes every derivative uncertain by about 1e-11.
 RELATIVE = 1e-6
 ABSOLUTE = 1e-10
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """The outcome over `parameters` entries; `worst` is the parameter with the largest error.
+    """The result of a gradient check. `worst` is the parameter with the largest error.
 
-    `skipped` entries could not be judged: at every h a neuron crosses the kink of its relu, or the cost bends too much.
+    `parameters` entries were judged. `skipped` entries could not be judged: at every h a neuron crosses the kink of its
+    relu, or the cost curves too much.
     """
 
     parameters: int
@@ -63,12 +64,12 @@ def check_gradient(
     indices: Iterable[int] | None = None,
     report: Callable[[int], object] | None = None,
 ) -> GradientCheck:
-    """Hold `gradient` against numerical derivatives, for the parameters at `indices` of the vector (or all).
+    """Compare `gradient` with numerical derivatives, for the parameters at `indices` of the vector (default: all).
 
-    x (n_0, m) and y (n_L, m) are the batch; network and batch must be float64 (ValueError otherwise). The error of
-    an entry is |backprop − numerical| relative to the larger of the two, but at least to what rounding in C hides
-    at this h: a relative error alone would fail right entries that are near zero. `report` is called again and again
-    with the number of entries done since it was last called.
+    x (n_0, m) and y (n_L, m) are the batch. Network and batch must be float64 (ValueError otherwise).
+    The error of an entry is |backprop − numerical|, divided by the larger of the two. The divisor has a lower limit,
+    because rounding errors in C would otherwise fail correct entries near zero.
+    `report` is called repeatedly with the number of entries checked since its last call.
     """
     _refuse_misfits(network, cost, x, y, gradient)
     places = {
@@ -81,10 +82,10 @@ def check_gradient(
     nudged = _Nudged(network, cost, x, y)
     errors: dict[int, float] = {}
     for (l, j), group in groupby(sorted(places, key=neuron), neuron):
-        of_neuron = list(group)
+        neuron_indices = list(group)
         size = nudged.at_once(l)
-        for start in range(0, len(of_neuron), size):
-            entries = of_neuron[start : start + size]
+        for start in range(0, len(neuron_indices), size):
+            entries = neuron_indices[start : start + size]
             dz_dtheta = nudged.dz_dtheta(l, [places[index].k for index in entries])
             judged, error = _errors(gradient.vector[entries], nudged, l, j, dz_dtheta)
             errors.update((entries[i], float(error[i])) for i in np.flatnonzero(judged))
@@ -97,34 +98,34 @@ def check_gradient(
     return GradientCheck(len(errors), skipped, errors[worst], places[worst])
 
 
-@np.errstate(over="ignore", invalid="ignore")  # an infinite cost has no derivative: NaN, which nothing confirms
+@np.errstate(over="ignore", invalid="ignore")  # an infinite cost gives a derivative of NaN, never confirmed
 def _errors(analytic: Array, nudged: "_Nudged", l: int, j: int, dz_dtheta: Array) -> tuple[NDArray[np.bool_], Array]:
-    """Which of K parameters of neuron j can be judged, and their relative errors at the first h that can be trusted.
+    """Which of K parameters of neuron j can be judged, and their relative errors at the largest h that can be trusted.
 
-    An h can be trusted if no relu changes sides and the next smaller one gives the same derivative. Where the
-    analytic one agrees anyway, that need not be asked. analytic is (K,), dz_dtheta (K, m), and both results (K,).
+    An h can be trusted if no relu crosses its kink and the next smaller h gives the same derivative. If the analytic
+    derivative already agrees, no smaller h is tried. Shapes: analytic (K,), dz_dtheta (K, m), both results (K,).
     """
     judged = np.zeros(analytic.shape, np.bool_)
-    before, error = np.full((2, *analytic.shape), np.nan)  # at the h before; NaN where it could not be computed
+    previous, error = np.full((2, *analytic.shape), np.nan)  # at the previous h; NaN where it could not be computed
     for h in NUDGES:
         left = np.flatnonzero(~judged)
         if left.size == 0:
             break
         numerical, noise = nudged.derivative(l, j, dz_dtheta[left], h)
-        confirmed = np.abs(numerical - before[left]) <= noise + TOLERANCE / 10 * np.abs(numerical)
+        confirmed = np.abs(numerical - previous[left]) <= noise + TOLERANCE / 10 * np.abs(numerical)
         least = noise / TOLERANCE + np.finfo(np.float64).tiny  # not 0 where C is 0
         scale = np.maximum.reduce([np.abs(analytic[left]), np.abs(numerical), least])
         error[left] = np.where(confirmed, error[left], np.abs(analytic[left] - numerical) / scale)
         judged[left] = confirmed | (error[left] <= TOLERANCE)
-        before[left] = numerical
+        previous[left] = numerical
     return judged, error
 
 
 class _Nudged:
-    """A network's batch when single neurons are nudged.
+    """Computes how the cost of a batch changes when parameters of one neuron are nudged.
 
-    Here z[l] and a[l] are those of the forward pass with no nudge. They have shape (n_l, 1, 1, m), for what a nudge
-    changes is computed for s steps of K parameters at once: (n_l, s, K, m).
+    z[l] and a[l] are the results of the forward pass without a nudge. Their shape is (n_l, 1, 1, m), so that they
+    combine with nudged values of shape (n_l, s, K, m): s steps of K parameters at once.
     """
 
     def __init__(self, network: Network, cost: Cost, x: Array, y: Array) -> None:
@@ -134,35 +135,35 @@ class _Nudged:
         self.a = {l: a[:, None, None] for l, a in passed.a.items()}
 
     def at_once(self, l: int) -> int:
-        """How many parameters of a neuron of layer l can be nudged side by side in little memory."""
+        """The number of parameters of a neuron in layer l that can be nudged at once within AT_ONCE."""
         widest = max(self.network.sizes[min(l + 1, self.network.L) :])
         of_one: int = widest * STEPS.size * self.y.shape[-1]
         return max(1, AT_ONCE // of_one)
 
     def dz_dtheta(self, l: int, inputs: list[int | None]) -> Array:
-        """∂z_j/∂w_jk = a_k^(l−1) for each k of `inputs`, and ∂z_j/∂b_j = 1 where it is None; shape (K, m)."""
+        """∂z_j/∂θ of K parameters, shape (K, m): a_k^(l−1) for each k in `inputs`, and 1 for None, the bias."""
         ones = np.ones(self.y.shape[-1])
         return np.array([ones if k is None else self.a[l - 1][k, 0, 0] for k in inputs])
 
     def derivative(self, l: int, j: int, dz_dtheta: Array, h: float) -> tuple[Array, Array]:
-        """∂C/∂θ of K parameters of neuron j, NaN where a relu changes sides; and how much of it may be rounding.
+        """The numerical ∂C/∂θ of K parameters of neuron j, and an estimate of its rounding error.
 
-        dz_dtheta has shape (K, m), both results (K,).
+        The derivative is NaN where a relu crosses its kink. dz_dtheta has shape (K, m), both results (K,).
         """
         C, kinked = self._costs(l, j, np.multiply.outer(STEPS * h, dz_dtheta))
         numerical = (C[0] - 8 * C[1] + 8 * C[2] - C[3]) / (12 * h)
         return np.where(kinked, np.nan, numerical), ROUNDING * np.abs(C).max(axis=0) / h
 
     def _costs(self, layer: int, j: int, dz_j: Array) -> tuple[Array, NDArray[np.bool_]]:
-        """C, shape (s, K), after z_j of a layer has changed by dz_j, (s, K, m); for which K a relu changes sides, (K,).
+        """The costs when z_j of a layer changes by dz_j, and for which of the K parameters a relu crosses its kink.
 
-        As z^(l+1) = w^(l+1) a^(l) + b^(l+1), it changes by w^(l+1) times the change of a^(l), of which in the nudged
-        layer only neuron j has any.
+        Shapes: dz_j (s, K, m), costs (s, K), crossings (K,). As z^(l+1) = w^(l+1) a^(l) + b^(l+1), z^(l+1) changes by
+        w^(l+1) times the change of a^(l). In the nudged layer only neuron j changes.
         """
         network, L = self.network, self.network.L
         reached: list[int] | slice = [j]  # the neurons of layer l that change
         dz = dz_j[None]
-        if layer == L:  # C is made of all outputs
+        if layer == L:  # the cost needs all outputs, changed or not
             reached, dz = slice(None), np.multiply.outer(np.arange(network.sizes[L]) == j, dz_j)
         kinked = np.zeros(dz_j.shape[1], np.bool_)
         for l in range(layer, L + 1):
@@ -178,9 +179,10 @@ class _Nudged:
 
 @dataclass(frozen=True)
 class Difference:
-    """[C(θ+h) − C(θ−h)] / 2h for one h, beside what backpropagation says.
+    """The central difference [C(θ+h) − C(θ−h)] / 2h for one h, compared with backpropagation's derivative.
 
-    `error` is |derivative − backprop|; `passed` where it is at most ABSOLUTE + RELATIVE times the larger of the two.
+    `error` is |derivative − backprop|. `passed` means that the error is at most ABSOLUTE + RELATIVE times the larger of
+    the two.
     """
 
     h: float
@@ -194,9 +196,9 @@ def differences_over_h(
 ) -> list[Difference]:
     """The central difference ∂C/∂θ ≈ [C(θ+h) − C(θ−h)] / 2h of one parameter for h = 1, 0.1, …, 1e-12.
 
-    x (n_0, m) and y (n_L, m) are the batch; all must be float64 (ValueError otherwise). With a large h the curve
-    bends between the two points, an error that falls as h²; with a small one C(θ+h) and C(θ−h) differ in their last
-    digits alone, and their rounding makes an error that rises as 1/h.
+    x (n_0, m) and y (n_L, m) are the batch. All must be float64 (ValueError otherwise).
+    With a large h the cost curves between the two points, which makes an error that falls as h². With a small h,
+    C(θ+h) and C(θ−h) differ only in their last digits, and rounding makes an error that rises as 1/h.
     """
     _refuse_misfits(network, cost, x, y, gradient)
     index = parameter.index(network)
@@ -230,7 +232,7 @@ def _refuse_misfits(network: Network, cost: Cost, x: Array, y: Array, gradient: 
 
 
 def sample_parameters(network: Network, random: np.random.Generator, per_layer: int) -> list[int]:
-    """Indices into the parameter vector: up to `per_layer` weights and as many biases of each layer, at random."""
+    """Random indices into the parameter vector: up to `per_layer` weights and as many biases of each layer."""
     indices: list[int] = []
     start = 0
     for l in network.layers:

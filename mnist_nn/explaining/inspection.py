@@ -1,4 +1,4 @@
-"""One derivative taken apart into the chapter's factors, and each layer's gradient in a few figures.
+"""Split one derivative into the chapter's factors, and summarize each layer's gradient.
 
 Everything is computed in float64, from one forward and one backward pass over the chosen examples.
 """
@@ -22,12 +22,13 @@ SATURATED = 0.01  # a neuron with a smaller σ′(z) hardly learns from the exam
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """A layer's gradient, averaged over the batch, in a few figures.
+    """A summary of one layer's gradient, averaged over the batch.
 
-    `largest` is (j, k, ∂C/∂w_jk) of the largest |∂C/∂w_jk|. `mean_sigma_prime`, and the share `saturated` of σ′(z)
-    below SATURATED, are over all neurons and examples. `step_ratio` is the length of a plain step η ∂C/∂w, without
-    momentum and L2, divided by the length of w (None where w is all 0). `dC_dz_rms` is the root mean square
-    of ∂C_i/∂z: if it shrinks from layer to layer on the way back, the gradient vanishes.
+    `largest` is (j, k, ∂C/∂w_jk) of the weight with the largest |∂C/∂w_jk|. `mean_sigma_prime` is the mean of σ′(z)
+    over all neurons and examples. `saturated` is the share of them with σ′(z) below SATURATED. `step_ratio` is the
+    length of a plain step η ∂C/∂w, without momentum and L2, divided by the length of w (None where w is all 0).
+    `dC_dz_rms` is the root mean square of ∂C_i/∂z: if it shrinks from layer to layer on the way back, the gradient
+    vanishes.
     """
 
     layer: int
@@ -59,7 +60,7 @@ class Derivative:
 
     `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1. y is None below the output layer. `dC_dz` is the product of the
     last two factors; it stays exact where a cost cancels them (see `Cost`). `answer` is the class that the network
-    gives the example. `mean` is ∂C/∂w_jk over all chosen examples, `per_example` the ∂C_i/∂w_jk of each.
+    assigns to the example. `mean` is ∂C/∂w_jk over all chosen examples, `per_example` the ∂C_i/∂w_jk of each.
     """
 
     parameter: Parameter
@@ -125,14 +126,14 @@ class Paths:
 
 
 class Inspection:
-    """A forward and a backward pass over chosen examples, kept to answer questions about any derivative.
+    """A forward and a backward pass over chosen examples, kept to explain any derivative.
 
-    `indices` are the numbers of the examples in their split, for reference in the answers. `C` is C_k of each example,
+    `indices` are the positions of the examples in their split. The results refer to them. `C` is C_k of each example,
     shape (m,). Raises InspectionError where the cost or its gradient is not finite, ValueError where the examples do
     not fit the network.
     """
 
-    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused
+    @np.errstate(over="ignore", invalid="ignore")  # infinite and NaN values raise InspectionError below
     def __init__(self, network: Network, cost: Cost, examples: Examples, indices: list[int]) -> None:
         examples.require_fit(network.sizes)
         self.network = network.astype(np.float64)
@@ -186,11 +187,11 @@ class Inspection:
         return Parameter(l, *divmod(int(np.abs(dC_dw[l]).argmax()), dC_dw[l].shape[1]))
 
     def strongest(self, parameter: Parameter) -> int:
-        """The example with the largest |∂C_i/∂w| (or |∂C_i/∂b|) of a parameter, counted among the chosen ones."""
+        """The position of the example with the largest |∂C_i/∂w| or |∂C_i/∂b| of a parameter."""
         return int(np.abs(self._per_example(parameter)).argmax())
 
     def derivative(self, parameter: Parameter, shown: int) -> Derivative:
-        """The derivative of C with respect to a parameter, taken apart for the `shown`-th of the examples."""
+        """The derivative of C by a parameter, split into its factors for the example at position `shown`."""
         layer, j, k = parameter.layer, parameter.j, parameter.k
         z, a, y = self.passed.z, self.passed.a, self.y
         is_output = layer == self.network.L
@@ -219,7 +220,7 @@ class Inspection:
         return dC_dz if parameter.k is None else self.passed.a[parameter.layer - 1][parameter.k] * dC_dz
 
     def paths(self, layer: int, neuron: int, shown: int, through: int | None = None) -> Paths:
-        """The sum over paths behind ∂C_i/∂a of a neuron of a layer below the last (0 is the input).
+        """The sum over paths that gives ∂C_i/∂a of a neuron below the last layer (layer 0 is the input).
 
         A route continues `through` this neuron of the layer above; default: the neuron with the strongest path.
         """
@@ -236,9 +237,10 @@ class Inspection:
     def route(self, parameter: Parameter, shown: int) -> Iterator[Paths]:
         """The chain from the cost back to the input layer, along one route through a parameter.
 
-        Yields the sum over paths behind ∂C_i/∂a of each neuron on the route. The parameter's own neuron comes first,
-        then the layers above, which it depends on, then the layers below, which depend on it. Where the parameter does
-        not determine the neuron, the route takes the strongest path upwards and the largest |w| downwards.
+        Yields the sum over paths that gives ∂C_i/∂a of each neuron on the route. The parameter's own neuron comes
+        first. Then come the layers above, on which its ∂C_i/∂a depends. The layers below depend on it, and come last.
+        Where the parameter does not determine the neuron, the route takes the strongest path upwards and the largest
+        |w| downwards.
         """
         layer, j, k = parameter.layer, parameter.j, parameter.k
         route = {layer: j} if k is None else {layer: j, layer - 1: k}
@@ -251,14 +253,14 @@ class Inspection:
             yield self.paths(l, route[l], shown, through=route[l + 1])
 
     def dC_da(self, layer: int) -> Array:
-        """∂C_k/∂a^(layer) of each example by itself; the backward pass holds 1/m of it."""
+        """∂C_k/∂a^(layer) of each example k. (The backward pass holds 1/m of it.)"""
         L = self.network.L
         if layer == L:
             return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
         return self.back.dC_da[layer] * self.m
 
     def dC_dz(self, layer: int) -> Array:
-        """∂C_k/∂z^(layer) of each example by itself: ∂a/∂z · ∂C_k/∂a, or what is left where the two cancel."""
+        """∂C_k/∂z^(layer) of each example k: ∂a/∂z · ∂C_k/∂a, or the cost's own formula where σ′ cancels."""
         L = self.network.L
         if layer == L and self.cost.dC_dz is not None:
             return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))

@@ -8,7 +8,7 @@ from ..chapter.network import Network, number_of_parameters
 
 @dataclass(frozen=True, order=True)
 class Parameter:
-    """The weight w_jk^(layer) from neuron k of the layer below to neuron j, or with k None the bias b_j^(layer)."""
+    """The weight w_jk^(layer) from neuron k of the layer below to neuron j. With k None: the bias b_j^(layer)."""
 
     layer: int
     j: int
@@ -16,7 +16,7 @@ class Parameter:
 
     @classmethod
     def at(cls, network: Network, index: int) -> "Parameter":
-        """The parameter at a place in the network's vector: the inverse of `index`. Raises IndexError beyond it."""
+        """The parameter at this index of the network's vector: the inverse of `index`. Raises IndexError outside it."""
         if index < 0:
             raise IndexError("before the first parameter")
         for l in network.layers:
@@ -30,13 +30,13 @@ class Parameter:
         raise IndexError("beyond the last parameter")
 
     def index(self, network: Network) -> int:
-        """Its place in the network's vector of parameters."""
+        """The parameter's index in the network's vector of parameters."""
         n, n_prev = network.sizes[self.layer], network.sizes[self.layer - 1]
         start = number_of_parameters(network.sizes[: self.layer])
         return start + (n * n_prev + self.j if self.k is None else self.j * n_prev + self.k)
 
     def value(self, network: Network) -> float:
-        """Its value in the network."""
+        """The parameter's value in the network."""
         return float(network.parameters[self.index(network)])
 
     @property
@@ -46,5 +46,5 @@ class Parameter:
 
     @property
     def name(self) -> str:
-        """Its name for people: w(2)[4,12], or b(2)[4]."""
+        """A readable name: w(2)[4,12], or b(2)[4]."""
         return f"b({self.layer})[{self.j}]" if self.k is None else f"w({self.layer})[{self.j},{self.k}]"

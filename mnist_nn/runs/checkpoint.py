@@ -1,7 +1,8 @@
-"""Checkpoints: one safetensors file that holds the parameters, the configuration and what resuming needs.
+"""Checkpoints: one safetensors file with the parameters, the configuration and the state of training.
 
-Tensors are named w1, b1, …, wL, bL in the layout of torch.nn.Linear (weight (out, in), bias (out,)), and
-`velocity` where there is momentum. Metadata are JSON strings. A SHA-256 over both is verified on load.
+Tensors are named w1, b1, …, wL, bL and have the layout of torch.nn.Linear: weight (out, in), bias (out,). With
+momentum there is also a tensor `velocity`. The metadata are JSON strings. A SHA-256 over tensors and metadata is
+verified on load.
 """
 
 import hashlib
@@ -17,10 +18,10 @@ from safetensors.numpy import save
 
 from data_scripts.files import require_regular, write_atomically
 
-from ..configuration.schema import Config, Finite, Section
-from ..configuration.messages import quote, shorten
-from ..errors import CheckpointError
 from ..chapter.network import Network, number_of_parameters
+from ..configuration.messages import quote, shorten
+from ..configuration.schema import Config, Finite, Section
+from ..errors import CheckpointError
 from ..training.state import EpochResult, TrainingState, build_network, optimizer_for
 
 FORMAT = "nn-checkpoint-1"
@@ -28,7 +29,7 @@ MAX_HEADER = 16 << 20  # bytes; names, shapes and metadata of 100,000 layers tak
 
 
 class SavedBest(Section):
-    """An EpochResult as it may stand in a file: without its seconds, so that a resumed run saves the same bytes."""
+    """The stored form of an EpochResult. It has no `seconds`, so that a resumed run saves the same bytes."""
 
     epoch: int = Field(ge=1, le=1_000_000)
     step: int = Field(ge=1, lt=2**63)
@@ -40,7 +41,7 @@ class SavedBest(Section):
 
 
 class SavedProgress(Section):
-    """What a TrainingState holds besides its arrays, as it may stand in a file."""
+    """The stored form of a TrainingState without its arrays."""
 
     epoch: int = Field(ge=0, le=1_000_000)
     step: int = Field(ge=0, lt=2**31)
@@ -50,9 +51,9 @@ class SavedProgress(Section):
     @model_validator(mode="after")
     def _best_is_behind(self) -> "SavedProgress":
         if self.best and self.best.epoch > self.epoch:
-            raise ValueError(f"the best epoch, {self.best.epoch}, is yet to come after {self.epoch}")
+            raise ValueError(f"the best epoch, {self.best.epoch}, is later than the last epoch, {self.epoch}")
         if self.best and self.step * self.best.epoch >= self.best.step:
-            raise ValueError(f"step {self.step} is beyond an epoch of {self.best.step // self.best.epoch}")
+            raise ValueError(f"step {self.step} is beyond the {self.best.step // self.best.epoch} steps of an epoch")
         return self
 
 
@@ -74,7 +75,7 @@ def fingerprint(network: Network) -> str:
 
 
 def named_tensors(w: dict[int, Any], b: dict[int, Any]) -> dict[str, Any]:
-    """w1, b1, …, wL, bL as torch.nn.Linear shapes them; for the parameters and for a gradient."""
+    """The parameters, or a gradient, as named arrays w1, b1, …, wL, bL in the shapes of torch.nn.Linear."""
     named = {}
     for l in w:
         named[f"w{l}"], named[f"b{l}"] = w[l], b[l][:, 0]
@@ -82,22 +83,27 @@ def named_tensors(w: dict[int, Any], b: dict[int, Any]) -> dict[str, Any]:
 
 
 def save_checkpoint(path: Path, config: Config, state: TrainingState) -> None:
-    """Write the file whole or not at all. Raises OSError."""
+    """Write a checkpoint file, whole or not at all.
+
+    Raises OSError, and ValueError for a state that `load_checkpoint` would refuse.
+    """
+    state.require_fit(config)
     tensors = named_tensors(state.network.w, state.network.b)
     if state.velocity.size:
         tensors["velocity"] = state.velocity
     best = {key: value for key, value in asdict(state.best).items() if key != "seconds"} if state.best else None
     progress = {"epoch": state.epoch, "step": state.step, "seconds": state.seconds, "best": best}
+    SavedProgress.model_validate(progress)
     metadata = {
         "format": FORMAT,
         "config": config.model_dump_json(),
         "state": json.dumps(progress),
     }
-    write_atomically(path, _in_order(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
+    write_atomically(path, _sort_header(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
 
 
-def _in_order(content: bytes) -> bytes:
-    """The same safetensors file with the keys of its header sorted: the library puts metadata in any order."""
+def _sort_header(content: bytes) -> bytes:
+    """The same safetensors file with the keys of its header sorted, because the library writes them in any order."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # tensors begin at multiples of 8
@@ -105,9 +111,10 @@ def _in_order(content: bytes) -> bytes:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint back, to the same bits. Raises CheckpointError where it is not one, or not intact.
+    """Read a checkpoint, with the same bits as were saved.
 
-    Memory is taken for what the file holds, not for what it declares.
+    Raises CheckpointError where the file is not a checkpoint, or is damaged. Memory is allocated only for data that the
+    file contains, not for sizes that it declares.
     """
     try:
         require_regular(path)
@@ -149,10 +156,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> TrainingState:
-    """Compares every shape before it takes memory for a network."""
+    """The training state of a checkpoint. Checks every shape before it allocates a network. Raises ValueError."""
     shapes = _shapes(config)
     if misfits := sorted(shapes.keys() ^ tensors.keys()):
-        raise ValueError(f"{shorten(misfits[0])} is {'missing' if misfits[0] in shapes else 'one tensor too many'}")
+        raise ValueError(f"{shorten(misfits[0])} is {'missing' if misfits[0] in shapes else 'an extra tensor'}")
     for name, shape in shapes.items():
         tensor = tensors[name]
         if tensor.shape != shape or tensor.dtype != config.dtype:
@@ -171,7 +178,7 @@ def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> 
 
 
 def _shapes(config: Config) -> dict[str, tuple[int, ...]]:
-    """The tensors of a checkpoint with this configuration."""
+    """The names and shapes of the tensors in a checkpoint with this configuration."""
     sizes = config.network.sizes
     shapes: dict[str, tuple[int, ...]] = {}
     for l in range(1, len(sizes)):

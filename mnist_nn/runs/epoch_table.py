@@ -1,4 +1,4 @@
-"""CSV files that grow by epochs, such as metrics.csv."""
+"""CSV files that grow with every epoch, such as metrics.csv."""
 
 import contextlib
 import csv
@@ -16,7 +16,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class EpochTable:
-    """A CSV file that grows by epochs, in order: as many rows for each, which begin with its number."""
+    """A CSV file with `rows_per_epoch` rows for each epoch, in order. Every row begins with the number of its epoch."""
 
     file: Path
     columns: Sequence[str]
@@ -24,7 +24,10 @@ class EpochTable:
     rows_per_epoch: int = 1
 
     def read(self) -> list[Row]:
-        """Its rows, without those of a last epoch that was cut off. Raises OSError, ValueError or csv.Error."""
+        """The rows of all complete epochs. A last epoch that was cut off is left out.
+
+        Raises OSError, ValueError or csv.Error where the file cannot be read or is damaged.
+        """
         content = self.file.read_text(encoding="utf-8")
         whole = content[: content.rfind("\n") + 1]
         rows = list(csv.DictReader(io.StringIO(whole), strict=True))
@@ -36,23 +39,26 @@ class EpochTable:
         return rows[: len(rows) - len(rows) % self.rows_per_epoch]
 
     def write(self, rows: list[Row]) -> None:
-        """The file anew, with these rows."""
+        """Replace the whole file by these rows."""
         write_atomically(self.file, f"{','.join(self.columns)}\n{self._as_csv(rows)}".encode())
 
     def append(self, rows: list[Row]) -> None:
-        """The rows of one more epoch."""
+        """Add the rows of one more epoch to the file."""
         append_durably(self.file, self._as_csv(rows).encode())
 
-    def go_on_after(self, epoch: int, rows: list[Row]) -> None:
-        """Keep those of `rows` that belong to epochs up to this one. Raises RunError where some are missing."""
+    def truncate_after(self, epoch: int, rows: list[Row]) -> None:
+        """Write the file with only those `rows` that belong to epochs up to this one.
+
+        Raises RunError where rows of these epochs are missing.
+        """
         count = (epoch + 1 - self.first_epoch) * self.rows_per_epoch
         if len(rows) < count:
-            raise RunError(f"{self.file}: lacks epochs that the last checkpoint has behind it")
+            raise RunError(f"{self.file}: has fewer epochs than the last checkpoint; restore the file, or train anew")
         self.write(rows[:count])
 
     @contextlib.contextmanager
     def damage_named(self) -> Iterator[None]:
-        """What is wrong with the content becomes a RunError that names the file."""
+        """Turn any error about the file's content into a RunError that names the file."""
         try:
             yield
         except (OSError, ValueError, csv.Error) as error:

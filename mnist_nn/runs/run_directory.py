@@ -1,12 +1,12 @@
 """A run directory: the resolved configuration, the metrics, the checkpoints and a description of the run.
 
-config.yaml                    complete; training from it repeats the run
+config.yaml                    the complete configuration; training with it repeats the run
 metrics.csv                    one row per epoch
-gradients.csv                  one row per epoch, from 0, and layer; where training.gradient_norms asks for it
+gradients.csv                  one row per epoch (from 0) and layer, if training.gradient_norms is true
 checkpoints/last.safetensors   the state at the last save
 checkpoints/best.safetensors   the state after the best epoch so far
 run.json                       status, versions, machine, data digests, final figures, fingerprint
-.lock                          held by the process that trains
+.lock                          locked by the process that trains
 """
 
 import contextlib
@@ -24,27 +24,27 @@ from filelock import FileLock, Timeout
 
 from data_scripts.files import remove_leftovers, write_atomically
 
-from .checkpoint import fingerprint, save_checkpoint
-from ..configuration.schema import Config
 from ..configuration.reader import MAX_BYTES
+from ..configuration.schema import Config
 from ..configuration.writer import to_yaml
-from .epoch_table import EpochTable, Row
 from ..errors import DivergenceError, RunError
 from ..training.loop import Progress
 from ..training.state import EpochResult, GradientNorms, TrainingState
+from .checkpoint import fingerprint, save_checkpoint
+from .epoch_table import EpochTable, Row
 
 Status = Literal["running", "interrupted", "finished", "diverged"]
 CheckpointName = Literal["best", "last"]
 
 
 def now() -> str:
-    """The time of day in UTC, as ISO 8601."""
+    """The current date and time in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Paths and files of one run."""
+    """The paths and files of one run."""
 
     path: Path
 
@@ -66,7 +66,7 @@ class RunDirectory:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a run here."""
+        """Whether the directory holds a run."""
         return self.description_file.is_file()
 
     def checkpoint(self, name: CheckpointName) -> Path:
@@ -74,14 +74,14 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: Path, config: Config, state: TrainingState, description: dict[str, Any]) -> "RunDirectory":
-        """Make the directory, which must not exist, and write everything that is known before training.
+        """Make a new run directory, and write everything that is known before training.
 
-        Raises RunError where it exists or cannot be made.
+        Raises RunError where the directory exists already or cannot be made.
         """
         try:
             path.mkdir(parents=True)
         except OSError as error:
-            culprit = "" if Path(error.filename) == path else f"{error.filename}: "  # it may be a parent
+            culprit = "" if Path(error.filename) == path else f"{error.filename}: "  # the culprit may be a parent
             if culprit or not isinstance(error, FileExistsError):
                 raise RunError(
                     f"{path}: the run directory cannot be made: {culprit}{error.strerror}; "
@@ -99,15 +99,15 @@ class RunDirectory:
             save_checkpoint(run.checkpoint("last"), config, state)
             run.describe({**description, "started": now(), "status": "running"})
         except BaseException:
-            shutil.rmtree(path, ignore_errors=True)  # half a run would be of no use
+            shutil.rmtree(path, ignore_errors=True)  # an incomplete run would be useless
             raise
         return run
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the run for this process alone; what a killed one left half-written is removed.
+        """Lock the run for this process, and remove files that a killed process left half-written.
 
-        Raises RunError where another process holds it. The system lets go of what a killed process held.
+        Raises RunError where another process holds the lock. The system releases the lock of a killed process.
         """
         lock = FileLock(self.path / ".lock")
         try:
@@ -127,20 +127,20 @@ class RunDirectory:
         if len(resolved) > MAX_BYTES:
             raise RunError(
                 f"the complete configuration takes {len(resolved):,} bytes, and at most {MAX_BYTES:,} are read "
-                "back; put so many examples into IDX files (data.source: idx)"
+                "back; put the examples into IDX files (data.source: idx)"
             )
         write_atomically(self.config_file, resolved)
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
-        """An existing run. Raises RunError where there is none."""
+        """Open an existing run. Raises RunError where there is none."""
         run = cls(path)
         if not run.exists:
             raise RunError(f"{path}: is not a run directory (it holds no run.json)")
         return run
 
     def description(self) -> dict[str, Any]:
-        """What run.json says. Raises RunError where it cannot be read."""
+        """The content of run.json. Raises RunError where it cannot be read."""
         try:
             content = json.loads(self.description_file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -150,11 +150,11 @@ class RunDirectory:
         return content
 
     def describe(self, description: dict[str, Any]) -> None:
-        """Write run.json anew."""
+        """Replace run.json."""
         write_atomically(self.description_file, (json.dumps(description, indent=2) + "\n").encode())
 
     def set_status(self, status: Status, state: TrainingState) -> None:
-        """Record how the run stands, with the fingerprint of its parameters and its figures so far."""
+        """Write the run's status, its last and best metrics and the fingerprint of its parameters to run.json."""
         rows = self.metrics()
         self.describe(
             {
@@ -169,18 +169,18 @@ class RunDirectory:
         )
 
     def metrics(self) -> list[Row]:
-        """The rows of metrics.csv, without a last one that was cut off. Raises RunError where it is damaged."""
+        """The rows of metrics.csv, without a last row that was cut off. Raises RunError where the file is damaged."""
         table = self._metrics_table
         with table.damage_named():
             rows = table.read()
             for row in rows:
-                _numbers(row)
+                _numbers(row)  # raises ValueError for a damaged row
         return rows
 
     def gradient_norms(self, config: Config) -> list[GradientNorms]:
-        """What gradients.csv of this configuration's network says, without a last epoch that was cut off.
+        """The gradient norms in gradients.csv, without a last epoch that was cut off.
 
-        Nothing where there is no such file. Raises RunError where it is damaged.
+        The list is empty where the file does not exist. Raises RunError where the file is damaged.
         """
         if not self.gradients_file.exists():
             return []
@@ -203,16 +203,17 @@ class RunDirectory:
         )
 
     def record(self, config: Config, state: TrainingState, progress: Iterable[Progress]) -> Iterator[Progress]:
-        """Pass training's reports on, having written what each completed epoch brought.
+        """Yield training's reports, after writing the metrics, gradient norms and checkpoints of each completed epoch.
 
-        Metrics and gradient norms come before checkpoints: rows of epochs that the last checkpoint does not know
-        are dropped when the run is continued.
+        Metrics and gradient norms are written before the checkpoint. If the process dies in between, they have rows
+        that the last checkpoint does not know. Continuing the run drops these rows.
         """
         metrics, gradients = self._metrics_table, self._gradients_table(config)
-        metrics.go_on_after(state.epoch, self.metrics())
+        metrics.truncate_after(state.epoch, self.metrics())
         if config.training.gradient_norms:
-            told = state.epoch if state.epoch or state.step else -1  # before the first step epoch 0 is yet to come
-            gradients.go_on_after(told, [row for norms in self.gradient_norms(config) for row in _gradient_rows(norms)])
+            last_recorded = state.epoch if state.epoch or state.step else -1  # before the first step: not even epoch 0
+            recorded = [row for norms in self.gradient_norms(config) for row in _gradient_rows(norms)]
+            gradients.truncate_after(last_recorded, recorded)
         self.describe({**self.description(), "status": "running", "updated": now()})
         try:
             for report in progress:
@@ -236,13 +237,13 @@ class RunDirectory:
 
 
 def _row(result: EpochResult) -> Row:
-    """Costs and rates in full, as the shortest digits that read back the same; seconds to the millisecond."""
+    """A result as a row of metrics.csv. Its numbers read back exactly; only seconds are rounded, to milliseconds."""
     row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
     return {**row, "seconds": f"{result.seconds:.3f}"}
 
 
 def _numbers(row: Row) -> dict[str, float | None]:
-    """The same as numbers. Raises ValueError where one is none."""
+    """The values of a row as numbers, None for an empty value. Raises ValueError for anything else."""
     return {name: json.loads(value) if value else None for name, value in row.items()}
 
 
@@ -254,7 +255,7 @@ def _gradient_rows(norms: GradientNorms) -> list[Row]:
 
 
 def _norms(rows: list[Row]) -> GradientNorms:
-    """What the rows of one epoch say. Raises ValueError where these are not its layers, or not numbers."""
+    """The gradient norms in the rows of one epoch. Raises ValueError for wrong layers or values that are no numbers."""
     if [row["layer"] for row in rows] != [str(1 + i) for i in range(len(rows))]:
         raise ValueError("its layers do not count from 1")
     return GradientNorms(
@@ -265,17 +266,17 @@ def _norms(rows: list[Row]) -> GradientNorms:
 
 
 def new_run_path(root: Path, recipe: str) -> Path:
-    """<recipe>-<time>-<suffix> under `root`; the random suffix keeps runs of the same second apart."""
+    """A path for a new run, <recipe>-<time>-<suffix>. The random suffix separates runs of the same second."""
     time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return root / f"{recipe}-{time}-{secrets.token_hex(3)}"
 
 
 def newest_run(root: Path) -> RunDirectory:
-    """The run under `root` that was started last and has not diverged. Raises RunError where there is none."""
+    """The run under `root` that was started last, except diverged runs. Raises RunError where there is none."""
     started = {}
     for file in root.glob("*/run.json"):
         run = RunDirectory(file.parent)
-        with contextlib.suppress(RunError):  # a damaged one does not hide the others
+        with contextlib.suppress(RunError):  # a damaged run does not hide the others
             description = run.description()
             if description.get("status") != "diverged":
                 started[run] = str(description.get("started", ""))

@@ -1,1 +1,1 @@
-"""Training: the loop, its state, its steps by NumPy or Numba, and how good the network has become."""
+"""Training: the loop, its state, its steps with NumPy or Numba, and the evaluation of the network."""

@@ -1,8 +1,8 @@
-"""The steps of training compiled by Numba: an extra that pays for small networks.
+"""Training steps compiled by Numba: an optional extra that is faster for small networks.
 
-Numba compiles the functions of `activation`, `cost`, `network`, `backprop` and `sgd` unchanged. This file holds the
-order in which a step calls them, and no arithmetic: Numba does not know the dictionaries of layers that `forward` and
-`backprop` go through.
+Numba compiles the functions of `activation`, `cost`, `network`, `backprop` and `sgd` unchanged. This file contains no
+arithmetic, only the order in which a step calls these functions. It repeats that order because Numba cannot compile
+the dictionaries keyed by layer in `forward` and `backprop`.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from .numpy_steps import Buffers
 
 try:
     import numba
-    import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - the products that Numba calls
+    import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - Numba's matrix products need it
     from numba.extending import overload
 except ImportError as error:
     raise ConfigError(
@@ -31,7 +31,7 @@ except ImportError as error:
         "pip install 'numba>=0.61' 'scipy>=1.13', or train anew with --set training.compiled=false"
     ) from error
 
-# Stand-ins: `_compile` replaces these names by the functions of the network at hand and its cost.
+# Placeholders: `_compile` replaces these names with the functions of the actual network and cost.
 sigma, sigma_prime = ACTIVATIONS["sigmoid"].sigma, ACTIVATIONS["sigmoid"].sigma_prime  # of the hidden layers
 sigma_L, sigma_prime_L = sigma, sigma_prime  # of the output layer
 derivative, derivative_is_by_z = COSTS["squared_error"].dC_da, False  # of the cost, by a^(L) or by z^(L)
@@ -39,7 +39,7 @@ derivative, derivative_is_by_z = COSTS["squared_error"].dC_da, False  # of the c
 
 @overload(np.matmul)
 def _matmul(a, b, out):  # type: ignore[no-untyped-def]
-    """np.matmul for Numba, which lacks it: of two matrices it is np.dot."""
+    """Define np.matmul for Numba, which lacks it. For two matrices it equals np.dot."""
     return lambda a, b, out: np.dot(a, b, out)
 
 
@@ -47,10 +47,11 @@ def steps(  # type: ignore[no-untyped-def]
     x_rows, y_rows, m, w, b, z, a, dC_da, da_dz, dC_dz, eta_dC_dw, eta_dC_db, dz_db, share,
     parameters, eta_gradient, scratch, velocity, momentum, eta_l2,
 ):  # fmt: skip
-    """One step for each m rows, in the order of `forward`, `backprop` and `SGD.step`, under their names.
+    """Take one step for every m rows, in the order of `forward`, `backprop` and `SGD.step`, with their names.
 
-    Arguments by layer are tuples whose place 0 is not used. Without momentum `velocity` is empty. The first layer
-    stands apart because its input is stored by example, the other layers' by neuron, and Numba gives them two types.
+    Arguments keyed by layer are tuples whose item 0 is not used. Without momentum `velocity` is empty. The first layer
+    is written out separately because Numba gives its input another type: its input is stored example by example, the
+    input of every other layer neuron by neuron.
     """
     L = len(w) - 1
     for start in range(0, len(x_rows), m):
@@ -85,10 +86,10 @@ def steps(  # type: ignore[no-untyped-def]
 
 
 class CompiledSteps:
-    """`steps` for one network, cost and set of buffers. Making it compiles, unless Numba's cache has the result."""
+    """The compiled `steps` for one network and cost. The constructor compiles, unless Numba's cache has the result."""
 
     def __init__(self, network: Network, cost: Cost, sgd: SGD, buffers: Buffers) -> None:
-        """The largest of the batch sizes in `buffers` is that of all batches but the last."""
+        """`buffers` is keyed by batch size. All batches have the largest size; only the last may be smaller."""
         cost.refuse_other_output(network.activation[network.L])
         self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
         self._momentum, self._l2 = self._number(sgd.momentum), sgd.l2
@@ -120,13 +121,13 @@ class CompiledSteps:
 
 
 def _by_layer(arrays: ByLayer) -> tuple[Array, ...]:
-    """The arrays of layers 1..L in places 1..L of a tuple; place 0 is not used, and holds an array of their type."""
+    """A tuple with the array of layer l as item l. Item 0 is not used, and holds an array of the same type."""
     layers = sorted(arrays.keys() - {0})
     return arrays[1], *(arrays[l] for l in layers)
 
 
 def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
-    """Compile `steps` with this network's activations and this cost, for arguments of these types; calls it once."""
+    """Compile `steps` with this network's activations and this cost, by calling it once with `arguments`."""
     hidden, output = network.activation[1], network.activation[network.L]
     parts: dict[str, Any] = {
         "sigma": hidden.sigma,
@@ -146,18 +147,19 @@ def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
     own = {name: numba.njit(part, error_model="numpy") for name, part in parts.items()}  # x/0 is infinite, not an error
     own["derivative_is_by_z"] = cost.dC_dz is not None
     made: Any = FunctionType(steps.__code__, {**globals(), **own}, steps.__name__)
-    # Numba's cache knows a function by its name and its own file, but this one is made from several files.
+    # Numba's cache identifies a function by its name and file. This function depends on several files, so its name
+    # contains a digest of them.
     made.__qualname__ = f"steps_{hidden.name}_{output.name}_{cost.name}_{_digest(steps, *parts.values())}"
     try:
         compiled = numba.njit(made, error_model="numpy", cache=True)
         compiled(*arguments)
-    except Exception:  # no place for the cache, or a damaged one; any other error is raised again below
+    except Exception:  # the cache is damaged or cannot be written; any other error is raised again below
         compiled = numba.njit(made, error_model="numpy")
         compiled(*arguments)
     return compiled
 
 
 def _digest(*functions: Any) -> str:
-    """A digest of the files in which the functions are written."""
+    """A digest of the source files of these functions."""
     sources = sorted({function.__code__.co_filename for function in functions})
     return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:16]

@@ -14,7 +14,11 @@ SLICE = 1000  # examples at a time: large enough to be fast, small enough for an
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Counts over N examples: confusion[t, p] examples of class t were classified as p. `cost` is C, averaged."""
+    """The result of evaluating a network.
+
+    `confusion[t, p]` is the number of examples of class t that were classified as p. `cost` is C, the average over all
+    examples.
+    """
 
     cost: float
     confusion: NDArray[np.int64]
@@ -38,12 +42,12 @@ class Evaluation:
 
     @property
     def precision(self) -> list[float | None]:
-        """For each class, the share of the examples classified as it that belong to it; None where there are none."""
+        """For each class: of the examples classified as this class, the share that belongs to it. None without any."""
         return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
     def recall(self) -> list[float | None]:
-        """For each class, the share of its examples that were classified as it; None where there are none."""
+        """For each class: of the examples of this class, the share that was classified correctly. None without any."""
         return _ratios(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
 
@@ -51,18 +55,18 @@ def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> list[float | N
     return [int(p) / int(n) if n else None for p, n in zip(part, whole, strict=True)]
 
 
-@np.errstate(all="ignore")  # what is infinite shows in the figures
+@np.errstate(all="ignore")  # infinite and NaN values show in the result
 def answers(network: Network, examples: Examples) -> Labels:
-    """The class that the network gives each example, shape (N,)."""
+    """The class that the network assigns to each example, shape (N,)."""
     parts = (columns(part, network.parameters.dtype)[0] for part in examples.slices(SLICE))
     return np.concatenate([classify(forward(network, x).a[network.L]) for x in parts])
 
 
-@np.errstate(all="ignore")  # what is infinite shows in the figures
+@np.errstate(all="ignore")  # infinite and NaN values show in the result
 def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
-    """Run the network over all examples, in slices.
+    """Measure the network's cost and confusion matrix over all examples.
 
-    Raises ValueError where there are none, or where they or the cost do not fit the network.
+    Raises ValueError where there are no examples, or where the examples or the cost do not fit the network.
     """
     if not len(examples):
         raise ValueError("there are no examples to evaluate")

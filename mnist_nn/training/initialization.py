@@ -1,7 +1,7 @@
 """Initial weights and biases, by named scheme.
 
-Weights w_jk^(l) are drawn with a standard deviation (or range) that depends on n_in = n_(l−1) and n_out = n_l;
-biases start at 0 unless said otherwise.
+Weights w_jk^(l) are drawn with a standard deviation (or range) that depends on n_in = n_(l−1) and n_out = n_l.
+Biases start at 0 unless a scheme says otherwise.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from ..configuration.schema import InitName
 def standard_normal(network: Network, random: np.random.Generator) -> None:
     """Weights and biases N(0, 1), as in Nielsen's network.py (Neural Networks and Deep Learning, chapter 1).
 
-    Drawn in its order, too: all biases, then all weights.
+    They are drawn in the same order as there: all biases, then all weights.
     """
     for l in network.layers:
         network.b[l][:] = random.standard_normal(network.b[l].shape)
@@ -44,14 +44,17 @@ def he_normal(network: Network, random: np.random.Generator) -> None:
 
 
 def centred(network: Network, random: np.random.Generator) -> None:
-    """Hidden z begin around 0, alike in every layer whatever σ is, and outputs at the base rate 1/n_L (one output: ½).
+    """Start z around 0 with equal spread in every hidden layer, and outputs at the base rate 1/n_L (one output: ½).
 
-    With inputs of mean square 1 the variance of z is 1; pixels of digits have about 0.1, and z begins smaller.
-    A neuron a = σ(z) whose z is N(0, 1) lies around σ(0), at a mean square distance s² = E[(σ(z) − σ(0))²]. So
-    the layer above gets weights N(0, 1/(n_in s²)), for relu He's 2/n_in, and biases −σ(0) Σ_k w_jk, which take
-    away what the σ(0) of all its inputs add up to: −½ Σ_k w_jk below a sigmoid. The first layer and the last
-    have weights N(0, 1/n_in); to the last one's biases σ⁻¹(1/n_L) is added. Outputs that begin at ½ are nine
-    times out of ten wrong by as much, and the first steps may drive all of them to 0, where σ′ leaves no way back.
+    First layer: weights N(0, 1/n_in). Inputs of mean square 1 then give z of variance 1. (Pixels of digits have a mean
+    square of about 0.1, so z starts smaller.)
+
+    Hidden layers above: if z is N(0, 1), a = σ(z) lies around σ(0), at a mean square distance s² = E[(σ(z) − σ(0))²].
+    So the next layer gets weights N(0, 1/(n_in s²)); for relu this is He's 2/n_in. Its biases −σ(0) Σ_k w_jk cancel the
+    part of z that comes from σ(0). With sigmoid neurons below, they are −½ Σ_k w_jk.
+
+    Last layer: weights N(0, 1/n_in), biases −σ(0) Σ_k w_jk + σ⁻¹(1/n_L). Outputs that start at ½ would be too large by
+    ½ nine times out of ten. The first steps might then drive all outputs to 0, where σ′ is too small to return.
     """
     lecun_normal(network, random)
     for l in network.layers[1:]:
@@ -64,8 +67,8 @@ def centred(network: Network, random: np.random.Generator) -> None:
 
 
 def _centre_and_spread(sigma: Callable[[Array, Array], Array]) -> tuple[float, float]:
-    """σ(0), and the root of E[(σ(z) − σ(0))²] for z of N(0, 1)."""
-    z, probability = np.polynomial.hermite_e.hermegauss(100)  # quadrature by Gauss and Hermite
+    """σ(0), and the square root of E[(σ(z) − σ(0))²] where z is N(0, 1)."""
+    z, probability = np.polynomial.hermite_e.hermegauss(100)  # Gauss-Hermite quadrature
     a, centre = sigma(z, np.empty_like(z)), float(sigma(np.zeros(1), np.empty(1))[0])
     return centre, float(np.sqrt(np.average((a - centre) ** 2, weights=probability)))
 
@@ -80,6 +83,6 @@ SCHEMES: dict[InitName, Callable[[Network, np.random.Generator], None]] = {
 
 
 def initialize(network: Network, scheme: InitName, random: np.random.Generator) -> None:
-    """Fill the network's parameters in place, drawing from `random` in float64 whatever its precision."""
+    """Fill the network's parameters in place. Random numbers are drawn in float64, whatever the network's dtype."""
     network.parameters.fill(0)
     SCHEMES[scheme](network, random)

@@ -1,4 +1,4 @@
-"""The training loop: shuffle the examples, take the steps, measure. It yields; the caller reports."""
+"""The training loop: shuffle the examples, take the steps, measure. It yields reports; the caller displays them."""
 
 import time
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from .state import EpochResult, GradientNorms, TrainingState
 from .steps import make_steps
 from .threads import flops_per_step
 
-SLICE_FLOPS = 2e9  # about as much arithmetic between two reports
-SLICE_STEPS = 100  # and at most so many steps
+SLICE_FLOPS = 2e9  # floating-point operations between two reports, about
+SLICE_STEPS = 100  # steps between two reports, at most
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of training, after each slice of steps; with a `result` where the slice completed an epoch.
+    """A report of training after each slice of steps. It has a `result` where the slice completed an epoch.
 
-    `epoch` counts the epochs completed, `step` the steps taken since. Where the configuration asks for
-    `gradient_norms`, each result comes with them, and the untrained network's come before the first step.
+    `epoch` counts the completed epochs, `step` the steps taken since. If the configuration asks for gradient norms,
+    each report with a result has them. One more report, before the first step, has the norms of the untrained network.
     """
 
     epoch: int
@@ -43,11 +43,12 @@ class Progress:
 def train(config: Config, state: TrainingState, training: Examples, validation: Examples) -> Iterator[Progress]:
     """Train from `state` (changed in place) to the last epoch, or to early stopping.
 
-    `training` and `validation` are the examples as the network sees them: see `prepare_examples`. `state` is whole at
-    every yield: save it there and hand it in again, and training continues to the same bits.
-    Raises ValueError where the examples do not fit the network, DivergenceError after the slice of steps that made a
-    parameter NaN or infinite, or the epoch that made a cost so.
+    `training` and `validation` are the examples as the network sees them: see `prepare_examples`. `state` is complete
+    at every yield. If you save it there and pass it in again, training continues with the same bits.
+    Raises ValueError where the state or the examples do not fit the configuration. Raises DivergenceError where a
+    parameter is NaN or infinite after a slice of steps, or a cost after an epoch.
     """
+    state.require_fit(config)
     for examples in (training, validation):
         examples.require_fit(state.network.sizes)
     if not len(training):
@@ -85,7 +86,7 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
 
 
 class Loop:
-    """The inner loop. Its buffers are made once, one set for each batch size: the last batch may be smaller."""
+    """The inner loop. It makes its buffers once for each batch size, because the last batch may be smaller."""
 
     def __init__(self, config: Config, network: Network, training: Examples) -> None:
         """Raises ConfigError where the configuration asks for compiled steps and Numba is missing."""
@@ -96,7 +97,7 @@ class Loop:
         self.batches = Batches(training, self.batch_size, network.parameters.dtype)
         self.steps = make_steps(config, network, {self.batch_size, len(training) % self.batch_size} - {0})
 
-    @np.errstate(all="ignore")  # NaN and infinity are looked for after the slice
+    @np.errstate(all="ignore")  # `train` checks for NaN and infinity after the slice
     def run(self, order: Labels, first: int, last: int, velocity: Array, learning_rate: float) -> None:
         """Take steps first..last−1 of the epoch with this shuffled order."""
         rows = order[first * self.batch_size : last * self.batch_size]

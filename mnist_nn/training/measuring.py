@@ -1,4 +1,4 @@
-"""What is measured at the end of an epoch: cost and accuracy, and the norms of the gradient."""
+"""Measurements at the end of an epoch: cost, accuracy, and the norms of the gradient."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from ..randomness import stream
 from .evaluation import evaluate
 from .state import EpochResult, GradientNorms, TrainingState
 
-TRAIN_SAMPLE = 10_000  # training images on which an epoch's train figures are measured
-GRADIENT_SAMPLE = 1_000  # the first of them, on which its gradient norms are measured
+TRAIN_SAMPLE = 10_000  # training examples used to measure each epoch's training cost and accuracy
+GRADIENT_SAMPLE = 1_000  # of these, the first ones are used to measure the gradient norms
 
 
 def train_sample(seed: int, training: Examples) -> Examples:
-    """The training examples on which every epoch is measured: all, or a fixed random sample of TRAIN_SAMPLE."""
+    """The training examples used to measure every epoch: all, or a fixed random sample of TRAIN_SAMPLE."""
     if len(training) <= TRAIN_SAMPLE:
         return training
     rows = stream(seed, "sample").choice(len(training), TRAIN_SAMPLE, replace=False)
@@ -31,7 +31,7 @@ def measure(
     sample: Examples,
     validation: Examples,
 ) -> EpochResult:
-    """The figures of the epoch that has just ended."""
+    """The cost and accuracy at the end of an epoch. `state.epoch` does not yet count this epoch."""
     cost = COSTS[config.cost]
     on_sample = evaluate(state.network, cost, sample)
     on_validation = evaluate(state.network, cost, validation) if len(validation) else None
@@ -47,7 +47,7 @@ def measure(
     )
 
 
-@np.errstate(all="ignore")  # what is infinite shows in the norms
+@np.errstate(all="ignore")  # infinite and NaN values show in the norms
 def measure_gradient(config: Config, state: TrainingState, sample: Examples) -> GradientNorms:
     """The gradient norms of the network as it is now, computed in float64."""
     network = state.network.astype(np.float64)

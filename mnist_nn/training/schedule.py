@@ -6,7 +6,7 @@ from ..configuration.schema import StepSchedule, TrainingConfig
 
 
 def step(epoch: int, every: int, factor: float) -> float:
-    """`factor` once more after each `every` epochs."""
+    """factor^⌊epoch / every⌋: η is multiplied by `factor` after each `every` epochs."""
     return float(factor ** (epoch // every))
 
 
@@ -16,12 +16,12 @@ def cosine(epoch: int, epochs: int) -> float:
 
 
 def warmup(epoch: int, epochs: int) -> float:
-    """From 1/(epochs + 1) in the first epoch in equal steps to 1 after so many (Goyal et al. 2017)."""
+    """(epoch + 1) / (epochs + 1), growing in equal steps to 1 after `epochs` epochs (Goyal et al. 2017)."""
     return min(1.0, (epoch + 1) / (epochs + 1))
 
 
 def learning_rate(epoch: int, settings: TrainingConfig) -> float:
-    """η in an epoch, by the warm-up and the schedule that the settings name."""
+    """η in an epoch, by the warm-up and the schedule of the settings."""
     schedule = settings.schedule
     if isinstance(schedule, StepSchedule):
         factor = step(epoch, schedule.every, schedule.factor)

@@ -1,4 +1,4 @@
-"""The state of a training run: all that training changes, and what it reports."""
+"""The state of a training run: everything that training changes, and what it reports."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class EpochResult:
 
     @property
     def quality(self) -> tuple[float, float]:
-        """How good the epoch is: the higher accuracy wins, then the lower cost, on validation examples if any."""
+        """A sort key for epochs: higher accuracy is better, then lower cost, on the validation examples if any."""
         if self.validation_accuracy is None or self.validation_cost is None:
             return self.train_accuracy, -self.train_cost
         return self.validation_accuracy, -self.validation_cost
@@ -41,7 +41,7 @@ class EpochResult:
 class GradientNorms:
     """‖∂C/∂w^(l)‖ and ‖∂C/∂b^(l)‖ of each layer l = 1..L after an epoch; epoch 0 is the untrained network.
 
-    The norms are Euclidean, of the gradient averaged over the examples, without the L2 term. They are infinite or NaN
+    They are Euclidean norms of the gradient averaged over the examples, without the L2 term. They are infinite or NaN
     where the gradient is.
     """
 
@@ -50,9 +50,17 @@ class GradientNorms:
     dC_db: dict[int, float]
 
 
+Optimizer = SGD  # with a second optimizer: SGD | Adam
+
+
+def optimizer_for(settings: TrainingConfig) -> Optimizer:
+    """The optimizer that the settings ask for."""
+    return SGD(settings.momentum, settings.l2)
+
+
 @dataclass
 class TrainingState:
-    """All that training changes. Together with the configuration and the data it determines every later step."""
+    """Everything that training changes. Together with the configuration and the data it determines every later step."""
 
     network: Network
     velocity: Array  # v of the momentum, as long as the parameters; empty without momentum
@@ -67,13 +75,23 @@ class TrainingState:
         stale = patience is not None and self.best is not None and self.epoch - self.best.epoch >= patience
         return self.epoch >= settings.epochs or stale
 
+    def require_fit(self, config: Config) -> None:
+        """Raise ValueError unless this is a state of the configuration: its network, dtype and velocity."""
+        network, wanted = self.network, config.network
+        found = (network.sizes, str(network.parameters.dtype), *(network.activation[l].name for l in (1, network.L)))
+        hidden = wanted.activation if len(wanted.sizes) > 2 else wanted.output
+        needed = (tuple(wanted.sizes), config.dtype, hidden, wanted.output)
+        if found != needed:
+            raise ValueError(f"the state's network is {found}, but its configuration describes {needed}")
+        size = optimizer_for(config.training).velocity_size(network.parameters.size)
+        if self.velocity.shape != (size,) or self.velocity.dtype != network.parameters.dtype:
+            raise ValueError(
+                f"the state's velocity is {self.velocity.dtype} of shape {self.velocity.shape}, "
+                f"but its configuration needs {config.dtype} of shape ({size},)"
+            )
 
-def optimizer_for(settings: TrainingConfig) -> SGD:
-    """The optimizer that the settings ask for."""
-    return SGD(settings.momentum, settings.l2)
 
-
-@np.errstate(over="ignore")  # a value beyond the precision becomes infinite, which training reports
+@np.errstate(over="ignore")  # a value too large for the dtype becomes infinite, which training reports
 def build_network(config: Config) -> Network:
     """The untrained network of a configuration, initialized from its seed."""
     network = Network(

@@ -1,4 +1,4 @@
-"""How long the distortion of an epoch takes: `python tests/benchmarks/augmentation.py`, one thread."""
+"""Measure how long it takes to distort an epoch on one thread: `python tests/benchmarks/augmentation.py`."""
 
 import time
 
@@ -20,7 +20,7 @@ TURNS = 7
 
 @click.command()
 def main() -> None:
-    """Distort 60,000 images of 28 × 28, seven times each way, and say the median and the least."""
+    """Distort 60,000 images of 28 × 28 seven times in each way, and print the median and the shortest time."""
     images = digits()[0].reshape(60_000, -1)
     out = np.empty_like(images)
     with threadpool_limits(1, user_api="blas"):

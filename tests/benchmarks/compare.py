@@ -1,7 +1,7 @@
-"""Hold `nn` against its peers: `python tests/benchmarks/compare.py` (with the extra `bench` installed).
+"""Compare `nn` with its peers: `python tests/benchmarks/compare.py` (with the extra `bench` installed).
 
-Each trainer of a cell runs in a process of its own; they take turns, so that what slows the machine slows all of them,
-and a ratio is the median of the ratios within a turn. With --write the results go to RESULTS.md and growth.png.
+Each trainer of a cell runs in a separate process. They take turns, so that a slow machine slows all of them. A ratio is
+the median of the ratios within a turn. With --write the results go to RESULTS.md and growth.png.
 """
 
 import json
@@ -27,7 +27,7 @@ from work import GRID, Cell
 from worker import TRAINERS
 
 HERE = Path(__file__).parent
-REST = 0.3  # seconds between two turns: the threads of some trainers spin for a while when they have nothing to do
+REST = 0.3  # seconds between two turns: idle threads of some trainers keep a core busy for a while
 OWN = ["nn", "compiled"]
 PEERS = {"jax": "jax", "torch": "torch", "sklearn": "scikit-learn"}
 NAMES = {"jax": "JAX, jit + scan", "torch": "PyTorch, eager", "sklearn": "scikit-learn"}
@@ -51,7 +51,7 @@ def installed(package: str) -> bool:
 
 @contextmanager
 def worker(name: str, cell: Cell, threads: int) -> Iterator[subprocess.Popen[str]]:
-    """A trainer that has warmed up and waits."""
+    """A trainer process that has warmed up and waits."""
     command = [sys.executable, str(HERE / "worker.py"), name, json.dumps(asdict(cell)), str(threads)]
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     with subprocess.Popen(
@@ -72,8 +72,8 @@ def worker(name: str, cell: Cell, threads: int) -> Iterator[subprocess.Popen[str
             process.stdin.close()
 
 
-def once(process: subprocess.Popen[str]) -> float:
-    """Seconds of one run."""
+def time_run(process: subprocess.Popen[str]) -> float:
+    """The seconds of one run."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")
@@ -82,9 +82,10 @@ def once(process: subprocess.Popen[str]) -> float:
 
 
 def measure(cell: Cell, threads: int, starts: int, rounds: int, names: list[str]) -> dict[str, list[float]]:
-    """Seconds of each trainer, one figure for each turn; after `rounds` turns all processes are started anew.
+    """The seconds of each trainer, one figure for each turn.
 
-    For with two threads one process can take a third longer than another.
+    All processes are restarted after `rounds` turns, because with two threads one process can take a third longer than
+    another.
     """
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(starts):
@@ -93,7 +94,7 @@ def measure(cell: Cell, threads: int, starts: int, rounds: int, names: list[str]
             for _ in range(rounds):
                 for name, process in workers.items():
                     time.sleep(REST)
-                    seconds[name].append(once(process))
+                    seconds[name].append(time_run(process))
     return seconds
 
 
@@ -103,7 +104,7 @@ def ratio(over: list[float], under: list[float]) -> float:
 
 
 def row(cell: Cell, threads: int, seconds: dict[str, list[float]]) -> str:
-    """A line of the table: microseconds per step, and how many times as long as `nn` each peer takes."""
+    """A line of the table: microseconds per step, and each peer's time as a multiple of `nn`'s."""
     median = {name: statistics.median(times) / cell.steps * 1e6 for name, times in seconds.items()}
     peers = [name for name in PEERS if name in seconds]
 
@@ -133,7 +134,7 @@ def grid(cells: list[Cell], starts: int, rounds: int, peers: list[str], threads:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """The machine and the versions that were measured."""
     there = describe_machine()
     versions = ", ".join(
         f"{package} {version(package)}"
@@ -163,25 +164,25 @@ def main(
     """Time `nn` and its peers side by side: about 15 minutes on two cores for everything."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     peers = [name for name in TRAINERS if name in PEERS and installed(PEERS[name])]
-    told: list[str] = []
+    lines_written: list[str] = []
 
-    def tell(lines: Iterator[str]) -> None:
+    def write_lines(lines: Iterator[str]) -> None:
         for line in lines:
-            told.append(line)
+            lines_written.append(line)
             click.echo(line)
 
     if not part or "grid" in part:
-        tell(iter([ABOUT_THE_GRID.format(starts=starts, rounds=rounds)]))
-        tell(grid([GRID[i] for i in cell] or GRID, starts, rounds, peers, [1, 2] if cores > 1 else [1]))
+        write_lines(iter([ABOUT_THE_GRID.format(starts=starts, rounds=rounds)]))
+        write_lines(grid([GRID[i] for i in cell] or GRID, starts, rounds, peers, [1, 2] if cores > 1 else [1]))
     if not part or "operations" in part:
-        tell(operations.table(GRID[:2]))
+        write_lines(operations.table(GRID[:2]))
     if not part or "growth" in part:
-        tell(growth.table(HERE / "growth.png" if write else None))
+        write_lines(growth.table(HERE / "growth.png" if write else None))
     if data_dir is not None and (not part or "accuracy" in part):
-        tell(to_accuracy.table(Path(data_dir), "torch" in peers))
+        write_lines(to_accuracy.table(Path(data_dir), "torch" in peers))
     if write:
         heading = f"# Measured\n\n{machine()}\n\n"
-        (HERE / "RESULTS.md").write_text(heading + "\n".join(told) + "\n", encoding="utf-8")
+        (HERE / "RESULTS.md").write_text(heading + "\n".join(lines_written) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

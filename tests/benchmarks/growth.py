@@ -1,4 +1,4 @@
-"""How the cost of training grows with the work: seconds against examples, width and batch size."""
+"""Measure how training time grows with the number of examples, the width and the batch size."""
 
 import statistics
 import time
@@ -26,7 +26,10 @@ def seconds(function: Callable[[], object], repeat: int = 5) -> float:
 
 
 def point(axis: str, value: int) -> tuple[float, float]:
-    """Seconds of `nn` and of the products alone, for one epoch of 784-100-10 at batch 10, but for the one on the axis."""
+    """The seconds for one epoch: `nn`, and its matrix products alone.
+
+    The network is 784-100-10 with batches of 10, except for the value on the axis.
+    """
     examples = {"examples": value, "width": 10_000, "batch size": 10_000}[axis]
     m = value if axis == "batch size" else 10
     steps = -(-examples // m)
@@ -36,7 +39,7 @@ def point(axis: str, value: int) -> tuple[float, float]:
 
 
 def table(picture: Path | None) -> Iterator[str]:
-    """Markdown, line by line; the plot where a path for it is given."""
+    """Markdown, line by line. A plot is written if a path for it is given."""
     with threadpool_limits(1), np.errstate(all="ignore"):
         measured = {axis: [point(axis, value) for value in values] for axis, values in AXES.items()}
     yield "\n## How it grows\n"

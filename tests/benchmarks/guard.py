@@ -1,9 +1,9 @@
 """Fail if training has become slower: `python tests/benchmarks/guard.py`, without peers, in half a minute.
 
-What is looked at is never seconds but the time of a step over that of its matrix products alone, both measured in turns
-in this process. The limits lie a seventh or more above the highest ratio that was seen with OpenBLAS's kernels for
-Haswell and SkylakeX, and well below twice the lowest. With --slowed every step is done twice, and the guard must fail in every cell: the proof that
-it can.
+The guard does not compare seconds. It compares the time of a step with the time of its matrix products alone, both
+measured in turns in this process. The ratios behind the limits were measured with OpenBLAS's kernels for Haswell and
+SkylakeX. Each limit is at least a seventh above the highest ratio, and well below twice the lowest. With --slowed every
+step is done twice, and the guard must then fail in every cell. This proves that it can fail.
 """
 
 import time
@@ -20,7 +20,10 @@ COMPILED_LIMITS = dict(zip(GRID[:2], (2.1, 2.0), strict=True))  # seen: 1.35–1
 
 
 def ratio(cell: Cell, compiled: bool, slowed: bool) -> float:
-    """A step over its products: the fastest turn of each, which noise of the machine touches least."""
+    """The time of a step divided by its matrix products' time.
+
+    Uses the fastest turn of each, because noise affects it least.
+    """
     products, train = floor(cell), nn(cell, *digits(20_000), compiled)
     steps = max(1, min(cell.steps // 10, 20_000 // cell.m))
     times: dict[str, list[float]] = {"products": [], "train": []}
@@ -38,7 +41,7 @@ def ratio(cell: Cell, compiled: bool, slowed: bool) -> float:
 @click.command()
 @click.option("--slowed", is_flag=True, help="Do every step twice, and succeed if that is noticed in every cell.")
 def main(slowed: bool) -> None:
-    """Compare a training step with its matrix products alone."""
+    """Compare the time of a training step with its matrix products alone."""
     noticed = []
     cases = [(cell, False, limit) for cell, limit in LIMITS.items()]
     if find_spec("numba") is not None:

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: each of its operations alone, on the arrays of a real step."""
+"""Measure where the time of a step goes: each operation alone, on the arrays of a real step."""
 
 import timeit
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from mnist_nn.examples.dataset import Batches
 
 
 def microseconds(function: Callable[[], object], number: int = 1000) -> float:
-    """The least of several, per call."""
+    """The microseconds of one call, the shortest of several measurements."""
     return min(timeit.repeat(function, number=number, repeat=15)) / number * 1e6
 
 
-def of_a_step(cell: Cell) -> dict[str, float]:
-    """Microseconds by operation, for a network with one hidden layer."""
+def step_times(cell: Cell) -> dict[str, float]:
+    """The microseconds of each operation, for a network with one hidden layer."""
     images, labels = digits()
     examples = Examples.from_labels(images, labels, cell.sizes[-1])
     network = Network(cell.sizes)
@@ -36,7 +36,7 @@ def of_a_step(cell: Cell) -> dict[str, float]:
     w, b, z, a, sigma = network.w, network.b, passed.z, passed.a, network.activation
     gradient = back.gradient
 
-    def all_of(*functions: Callable[[int], object], layers: tuple[int, ...] = (1, 2)) -> Callable[[], None]:
+    def in_all_layers(*functions: Callable[[int], object], layers: tuple[int, ...] = (1, 2)) -> Callable[[], None]:
         def run() -> None:
             for l in layers:
                 for function in functions:
@@ -48,16 +48,18 @@ def of_a_step(cell: Cell) -> dict[str, float]:
     parts = {
         "shuffle, one share of the epoch's": shuffle,
         "gather the pixels, to floats, /255": microseconds(lambda: [None for _ in batches.batches(rows)], 20) / 100,
-        "w a": microseconds(all_of(lambda l: np.dot(w[l], a[l - 1], z[l]))),
-        "+ b": microseconds(all_of(lambda l: np.add(z[l], b[l], z[l]))),
-        "σ": microseconds(all_of(lambda l: sigma[l].sigma(z[l], a[l]))),
+        "w a": microseconds(in_all_layers(lambda l: np.dot(w[l], a[l - 1], z[l]))),
+        "+ b": microseconds(in_all_layers(lambda l: np.add(z[l], b[l], z[l]))),
+        "σ": microseconds(in_all_layers(lambda l: sigma[l].sigma(z[l], a[l]))),
         "∂C/∂a of the output, and 1/m": microseconds(
             lambda: (cost.dC_da(a[2], y, back.dC_da[2]), np.multiply(back.dC_da[2], back.share, back.dC_da[2]))
         ),
-        "σ′": microseconds(all_of(lambda l: sigma[l].sigma_prime(a[l], back.da_dz[l]))),
-        "∂a/∂z · ∂C/∂a": microseconds(all_of(lambda l: np.multiply(back.da_dz[l], back.dC_da[l], back.dC_dz[l]))),
-        "∂C/∂w": microseconds(all_of(lambda l: np.matmul(back.dC_dz[l], a[l - 1].T, gradient.dC_dw[l]))),
-        "∂C/∂b": microseconds(all_of(lambda l: np.dot(back.dC_dz[l], back.dz_db, gradient.dC_db[l]))),
+        "σ′": microseconds(in_all_layers(lambda l: sigma[l].sigma_prime(a[l], back.da_dz[l]))),
+        "∂a/∂z · ∂C/∂a": microseconds(
+            in_all_layers(lambda l: np.multiply(back.da_dz[l], back.dC_da[l], back.dC_dz[l]))
+        ),
+        "∂C/∂w": microseconds(in_all_layers(lambda l: np.matmul(back.dC_dz[l], a[l - 1].T, gradient.dC_dw[l]))),
+        "∂C/∂b": microseconds(in_all_layers(lambda l: np.dot(back.dC_dz[l], back.dz_db, gradient.dC_db[l]))),
         "∂C/∂a of the hidden layer": microseconds(lambda: np.dot(w[2].T, back.dC_dz[2], back.dC_da[1])),
     }
     parts["the step, w − η ∇C"] = microseconds(lambda: sgd.step(network, gradient, velocity))
@@ -69,7 +71,7 @@ def table(cells: list[Cell]) -> Iterator[str]:
     import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
 
     with threadpool_limits(1), np.errstate(all="ignore"):
-        columns = [of_a_step(cell) for cell in cells]
+        columns = [step_times(cell) for cell in cells]
         steps, compiled = (
             [microseconds(partial(nn(cell, *digits(), way), cell.steps), 1) / cell.steps for cell in cells]
             for way in (False, True)

@@ -1,4 +1,4 @@
-"""Seconds until a network is good enough: whole processes, from the command to the epoch that reaches it."""
+"""Measure the seconds until a network reaches an accuracy: whole processes, from the command to that epoch's end."""
 
 import csv
 import statistics
@@ -12,8 +12,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def of_nn(data_dir: Path, hidden: int, wanted: float) -> tuple[float, int]:
-    """Seconds, and the epoch. Measured by watching metrics.csv of `nn train mnist`, which is then stopped."""
+def time_nn(data_dir: Path, hidden: int, wanted: float) -> tuple[float, int]:
+    """The seconds and the epoch of `nn train mnist`, which is watched through its metrics.csv and then stopped."""
     with tempfile.TemporaryDirectory() as directory:
         run = Path(directory) / "run"
         command = [sys.executable, "-c", "from nn_cli.main import main; main()", "train", "mnist", "--quiet"]
@@ -35,8 +35,8 @@ def of_nn(data_dir: Path, hidden: int, wanted: float) -> tuple[float, int]:
     return float("nan"), 0
 
 
-def of_torch(data_dir: Path, hidden: int, wanted: float) -> tuple[float, int]:
-    """The same of `plain_torch.py`, which ends by itself."""
+def time_torch(data_dir: Path, hidden: int, wanted: float) -> tuple[float, int]:
+    """The seconds and the epoch of `plain_torch.py`, which ends by itself."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, str(HERE / "plain_torch.py"), str(data_dir), str(hidden), str(wanted)],
@@ -60,9 +60,9 @@ def table(data_dir: Path, with_torch: bool, rounds: int = 3) -> Iterator[str]:
     for hidden, wanted in ((100, 0.97), (200, 0.98)):
         ours, theirs = [], []
         for _ in range(rounds):
-            ours.append(of_nn(data_dir, hidden, wanted))
+            ours.append(time_nn(data_dir, hidden, wanted))
             if with_torch:
-                theirs.append(of_torch(data_dir, hidden, wanted))
+                theirs.append(time_torch(data_dir, hidden, wanted))
         cells = []
         for times in (ours, theirs):
             seconds = statistics.median(t for t, _ in times) if times else float("nan")

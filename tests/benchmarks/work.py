@@ -1,4 +1,7 @@
-"""The work that is compared: the cells of the grid, the digits, the floor and `nn` itself, each as a function of steps."""
+"""The measured work: the cells of the grid, the digits, the floor and `nn` itself.
+
+The floor and `nn` are functions of the number of steps.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +12,12 @@ from mnist_nn import Config, Examples, initial_state
 from mnist_nn.training.loop import Loop
 
 LEARNING_RATE = 0.3
-Run = Callable[[int], object]  # does so many steps
+Run = Callable[[int], object]  # does this number of steps
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A network, a batch size, and how many steps are timed at once."""
+    """A network, a batch size, and the number of steps that are timed at once."""
 
     sizes: tuple[int, ...]
     m: int
@@ -35,7 +38,10 @@ GRID = [
 
 
 def digits(n: int = 60_000) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 28, 28) uint8, four fifths of the pixels black as in MNIST, and labels (n,). Only their size matters."""
+    """Random images (n, 28, 28) uint8 and labels (n,), of which only the size matters.
+
+    Four fifths of the pixels are black, as in MNIST.
+    """
     random = np.random.default_rng(0)
     images = random.integers(1, 256, (n, 28, 28), dtype=np.uint8)
     images[random.random(images.shape) < 0.8] = 0
@@ -61,7 +67,7 @@ def nn(cell: Cell, images: np.ndarray, labels: np.ndarray, compiled: bool = Fals
 
 
 def floor(cell: Cell) -> Run:
-    """The matrix products of a step and nothing else, by the same calls, into buffers that are there."""
+    """Only the matrix products of a step, with the same calls, into existing buffers."""
     random = np.random.default_rng(2)
 
     def matrix(*shape: int) -> np.ndarray:

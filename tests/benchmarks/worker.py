@@ -1,8 +1,8 @@
-"""One trainer in a process of its own: `worker.py NAME CELL-AS-JSON THREADS`. For each line on stdin it trains once.
+"""One trainer in a separate process: `worker.py NAME CELL-AS-JSON THREADS`.
 
-It answers with the seconds that took. Every trainer does the same: float32, squared error Σ (a − y)² averaged over
-the batch, sigmoid layers, plain SGD, the examples shuffled anew each time, nothing evaluated. What differs is said
-where it does.
+For each line on stdin it trains once and answers with the seconds. Every trainer does the same: float32, squared error
+Σ (a − y)² averaged over the batch, sigmoid layers, and plain SGD. The examples are shuffled each time, and nothing is
+evaluated. Each function notes its differences.
 """
 
 import json
@@ -16,36 +16,36 @@ import numpy as np
 from work import LEARNING_RATE, Cell, Run, config, digits, floor, nn
 
 
-def of_nn(cell: Cell, threads: int, compiled: bool = False) -> Run:
-    """With as many of the threads as `nn train` would choose."""
+def nn_trainer(cell: Cell, threads: int, compiled: bool = False) -> Run:
+    """`nn`, with the number of threads that `nn train` would choose."""
     from nn_cli.machine import kernels
     from threadpoolctl import threadpool_limits
 
     from mnist_nn.training.threads import threads_for
 
-    run = nn(cell, *digits(), compiled)  # which loads the BLAS that is limited
+    run = nn(cell, *digits(), compiled)  # this loads the BLAS, so that it can be limited
     threadpool_limits(threads_for(config(cell), threads, kernels()), user_api="blas")
     return run
 
 
-def of_compiled(cell: Cell, threads: int) -> Run:
+def compiled_trainer(cell: Cell, threads: int) -> Run:
     """`nn` with `training.compiled`."""
-    return of_nn(cell, threads, compiled=True)
+    return nn_trainer(cell, threads, compiled=True)
 
 
-def of_floor(cell: Cell, threads: int) -> Run:
+def floor_trainer(cell: Cell, threads: int) -> Run:
     return floor(cell)
 
 
 def floats(cell: Cell) -> tuple[np.ndarray, np.ndarray]:
-    """The peers get all inputs as floats already, which saves them the conversion and costs 188 MB."""
+    """All inputs as floats, for the peers. This saves them the conversion and takes 188 MB."""
     images, labels = digits()
     x = images.reshape(len(images), -1).astype(np.float32) / 255
     return x, np.eye(cell.sizes[-1], dtype=np.float32)[labels]
 
 
-def of_torch(cell: Cell, threads: int) -> Run:
-    """PyTorch, eager, as its tutorials write it."""
+def torch_trainer(cell: Cell, threads: int) -> Run:
+    """PyTorch in eager mode, as in its tutorials."""
     import torch
 
     torch.set_num_threads(threads)
@@ -68,8 +68,8 @@ def of_torch(cell: Cell, threads: int) -> Run:
     return run
 
 
-def of_jax(cell: Cell, threads: int) -> Run:
-    """JAX: all the steps of a run as one compiled `lax.scan` that reuses the parameters' memory."""
+def jax_trainer(cell: Cell, threads: int) -> Run:
+    """JAX: all steps of a run in one compiled `lax.scan`, which reuses the parameters' memory."""
     from functools import partial
 
     import jax
@@ -103,8 +103,8 @@ def of_jax(cell: Cell, threads: int) -> Run:
     return run
 
 
-def of_sklearn(cell: Cell, threads: int) -> Run:
-    """scikit-learn's MLPRegressor, which has the squared error; its outputs are linear, so it does a little less."""
+def sklearn_trainer(cell: Cell, threads: int) -> Run:
+    """scikit-learn's MLPRegressor, because it has the squared error. Linear outputs save it a little work."""
     from sklearn.neural_network import MLPRegressor
 
     x, y = floats(cell)
@@ -114,29 +114,29 @@ def of_sklearn(cell: Cell, threads: int) -> Run:
     )  # fmt: skip
 
     def run(steps: int) -> None:
-        model.partial_fit(x[: steps * cell.m], y[: steps * cell.m])  # one epoch over these, shuffled
+        model.partial_fit(x[: steps * cell.m], y[: steps * cell.m])  # one epoch over these examples, shuffled
 
     return run
 
 
 TRAINERS = {
-    "nn": of_nn,
-    "compiled": of_compiled,
-    "floor": of_floor,
-    "jax": of_jax,
-    "torch": of_torch,
-    "sklearn": of_sklearn,
+    "nn": nn_trainer,
+    "compiled": compiled_trainer,
+    "floor": floor_trainer,
+    "jax": jax_trainer,
+    "torch": torch_trainer,
+    "sklearn": sklearn_trainer,
 }
 
 
 def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[3])
-    if hasattr(os, "sched_setaffinity"):  # the one limit that every trainer keeps; the first core has the interrupts
+    if hasattr(os, "sched_setaffinity"):  # every trainer obeys this limit; the first core handles interrupts
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     cell = Cell(**json.loads(sys.argv[2]))
     with np.errstate(all="ignore"):
         run = TRAINERS[name](cell, threads)
-        run(cell.steps)  # to compile, and to warm the caches
+        run(cell.steps)  # to compile, and to warm up the caches
         print("ready", flush=True)
         for _ in sys.stdin:
             start = time.perf_counter()

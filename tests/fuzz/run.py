@@ -1,10 +1,10 @@
-"""The long run: coverage-guided fuzzing of one reader with atheris, for so many seconds or executions.
+"""Long, coverage-guided fuzzing of one reader with atheris, for a number of seconds or executions.
 
     .venv/bin/pip install -e '.[fuzz]'
     .venv/bin/python tests/fuzz/run.py idx --seconds 120           or config, or checkpoint
 
-Ends with one line of JSON: executions, how many inputs were read and refused, executions per second. What makes a
-reader fail is written to crash-… in the working directory; `run.py TARGET crash-…` shows it again.
+It ends with one line of JSON: executions, how many inputs were read and refused, and executions per second. An input
+that makes a reader fail is written to crash-… in the working directory. `run.py TARGET crash-…` runs it again.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import atheris
 
-# Not ruamel.yaml: instrumented, it manages 30 documents a second.
+# ruamel.yaml is left out: with instrumentation it reads only 30 documents a second.
 with atheris.instrument_imports(include=["data_scripts", "mnist_nn"]):
     for module in ("data_scripts.idx", "mnist_nn.runs.checkpoint", "mnist_nn.configuration.reader"):
         importlib.import_module(module)
@@ -49,7 +49,7 @@ def main() -> None:
     for i, seed in enumerate(seeds(options.target, directory)):
         (corpus / f"seed-{i}").write_bytes(seed)
     verdicts: Counter[str] = Counter()
-    warnings.simplefilter("error")  # one on stderr would not be the one line either
+    warnings.simplefilter("error")  # a warning on stderr would break the promise of one line, too
     started = time.monotonic()
 
     def report() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
         if time.monotonic() - started > options.seconds or sum(verdicts.values()) == options.executions:
             report()
             shutil.rmtree(directory)
-            os._exit(0)  # libFuzzer does not give control back
+            os._exit(0)  # libFuzzer never returns
 
     atheris.Setup([sys.argv[0], str(corpus), "-max_len=1024", "-timeout=20", "-rss_limit_mb=2048", "-verbosity=0"], run)
     atheris.Fuzz()

@@ -1,6 +1,6 @@
-"""What is fuzzed: each target takes bytes, gives them to a reader as a file, and lets only the project's errors pass.
+"""The fuzz targets: each takes bytes, gives them to a reader as a file, and allows only the project's own errors.
 
-A target returns what became of the input, so that it is seen that not everything is refused at the door.
+A target returns whether the input was read or refused. This shows that not everything is refused at once.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from mnist_nn.errors import CheckpointError, ConfigError
 from mnist_nn.runs.checkpoint import FORMAT, _digest, named_tensors
 
 Verdict = Literal["read", "refused"]
-LONGEST = 2000  # characters of a message, the file's name not counted
+LONGEST = 2000  # characters of a message, without the file's name
 
 CONFIG = Config.model_validate({"network": {"sizes": [3, 2, 2]}, "training": {"momentum": 0.5}})
 STATE = initial_state(CONFIG)
@@ -32,7 +32,7 @@ PROGRESS = '{"epoch":2,"step":1,"seconds":0.5,"best":{"epoch":2,"step":40,"learn
 
 
 def one_line(error: Exception, path: Path) -> Verdict:
-    """Whether the message is one that fits on a screen; a long or empty one is a finding."""
+    """Check that the message is one line that fits on a screen. A long or empty message is a finding."""
     message = str(error).replace(str(path), "FILE")
     assert 0 < len(message) < LONGEST, message
     assert "\n" not in message, message
@@ -40,7 +40,10 @@ def one_line(error: Exception, path: Path) -> Verdict:
 
 
 def fuzz_idx(content: bytes, directory: Path) -> Verdict:
-    """The first byte chooses labels or images, plain or compressed (by us, or as it comes)."""
+    """The first byte chooses labels or images, and plain or compressed.
+
+    A compressed input is compressed here, or taken as it is.
+    """
     choice, content = content[:1], content[1:]
     bits = choice[0] if choice else 0
     dimensions = 3 if bits & 1 else 1
@@ -51,13 +54,13 @@ def fuzz_idx(content: bytes, directory: Path) -> Verdict:
     except DataError as error:
         return one_line(error, path)
     assert (array.dtype, array.ndim) == (np.uint8, dimensions)
-    if not bits & 4:  # then the content is the file: nothing that it declares may be missing or made up
+    if not bits & 4:  # the content is then the file: the array must hold exactly its data
         assert array.tobytes() == content[4 + 4 * dimensions :]
     return "read"
 
 
 def fuzz_config(content: bytes, directory: Path) -> Verdict:
-    """A file; or, where the first byte is odd, the text of an override."""
+    """A file, or the text of an override if the first byte is odd."""
     path = directory / "x.yaml"
     try:
         if content[:1] and content[0] & 1:
@@ -70,13 +73,16 @@ def fuzz_config(content: bytes, directory: Path) -> Verdict:
     except ConfigError as error:
         return one_line(error, path)
     assert math.isfinite(config.training.learning_rate)
-    if config.data.dir is None or config.data.dir.isprintable():  # else the commands refuse it
+    if config.data.dir is None or config.data.dir.isprintable():  # otherwise the commands refuse it
         assert parse_config(to_yaml(config), "again") == config
     return "read"
 
 
 def fuzz_checkpoint(content: bytes, directory: Path) -> Verdict:
-    """A file; or, by the first byte, the configuration or the progress of one whose digest is right."""
+    """A file, or the configuration or progress of a checkpoint with a correct digest.
+
+    The first byte chooses between the three.
+    """
     path = directory / "x.safetensors"
     choice, content = content[0] % 3 if content else 0, content[1:]
     if choice == 0:
@@ -100,7 +106,7 @@ def fuzz_checkpoint(content: bytes, directory: Path) -> Verdict:
 def crafted(
     config: str | None = None, state: str = PROGRESS, tensors: dict[str, np.ndarray] | None = None, **metadata: str
 ) -> bytes:
-    """A checkpoint of any content, with the digest that belongs to it: what no accident brings about."""
+    """A checkpoint with any content and its correct digest. Accidental damage cannot produce it."""
     tensors = TENSORS if tensors is None else tensors
     metadata = {"format": FORMAT, "config": config or CONFIG.model_dump_json(), "state": state} | metadata
     return save(tensors, metadata | {"digest": _digest(tensors, metadata)})
@@ -118,7 +124,7 @@ TARGETS: dict[str, Callable[[bytes, Path], Verdict]] = {
 
 
 def seeds(target: str, directory: Path) -> list[bytes]:
-    """Valid inputs of a target, from which to start."""
+    """Valid inputs of a target, as starting points."""
     if target == "idx":
         images = b"\0\0\x08\x03" + bytes([0, 0, 0, 2] * 3) + bytes(8)
         labels = b"\0\0\x08\x01" + bytes([0, 0, 0, 5]) + bytes(5)
@@ -134,7 +140,7 @@ def seeds(target: str, directory: Path) -> list[bytes]:
     save_checkpoint(directory / "seed", CONFIG, STATE)
     written = (directory / "seed").read_bytes()
     (directory / "seed").unlink()
-    end = 8 + int.from_bytes(written[:8], "little")  # the metadata come in any order: give them one
+    end = 8 + int.from_bytes(written[:8], "little")  # metadata are in any order: sort them
     header = json.dumps(json.loads(written[8:end]), sort_keys=True).encode()
     header += b" " * (-len(header) % 8)
     whole = len(header).to_bytes(8, "little") + header + written[end:]

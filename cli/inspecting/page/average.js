@@ -1,6 +1,6 @@
-// One example's derivative among those of the batch, their average, and the step that training would take.
+// The derivatives of the batch as a histogram, their average, and the step that training would take.
 
-import { counted, field, html, number } from "./dom.js";
+import { field, html, number } from "./dom.js";
 import { histogram } from "./network.js";
 import { letterOf, nameOf } from "./place.js";
 import { paintPicture, readAs } from "./digit.js";
@@ -13,7 +13,7 @@ export function mountAverage(root, data, update) {
   const members = html("div", { class: "members" });
   const values = html("div", { hidden: true });
   root.append(mean, bars, members, summary, step, values);
-  let opened = {}; // the bin whose examples are listed, and for which weight
+  let opened = {}; // the bin whose examples are listed: its weight and its lower edge
 
   return (state) => {
     const { perExample, place } = state;
@@ -47,7 +47,7 @@ export function mountAverage(root, data, update) {
     const up = perExample.filter((value) => value < 0).length;
     const sizes = perExample.reduce((sum, value) => sum + Math.abs(value), 0);
     summary.replaceChildren(
-      `${counted(down, "example")} push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not touch it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " The few large ones decide." : ""}`,
+      `${down} of ${m} examples push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not change it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " A few large derivatives decide the sign." : ""}`,
     );
     const change = -data.learningRate * average;
     step.replaceChildren(
@@ -103,7 +103,7 @@ export function mountAverage(root, data, update) {
 
 const edge = (value) => (value === 0 ? "0" : (value < 0 ? "−" : "+") + String(Number(Math.abs(value).toPrecision(3))));
 
-// Such as "all 8 are label 4", or the most frequent ones.
+// The labels in a bin, such as "all 8 are label 4", or its most frequent labels.
 function labelsOf(labels) {
   const counts = new Map();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);

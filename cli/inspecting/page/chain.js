@@ -1,10 +1,10 @@
-// The chain rule for the chosen weight, with the numbers under each fraction; the chapter's tree of dependencies with a
-// number line for every variable; and the nudge that moves along it.
+// The chain rule for the chosen parameter with a number under each fraction, the nudge with its changes, and the
+// chapter's tree of dependencies with a number line for every variable.
 
 import {
-  apart,
   clean,
   counted,
+  distinguishable,
   field,
   formula,
   fraction,
@@ -21,7 +21,7 @@ import {
 } from "./dom.js";
 import { letterOf, nameOf } from "./place.js";
 
-// The variables of the chain as MathML, each made anew where it is used.
+// Functions that return the variables of the chain as MathML. Each call makes a new element.
 export function variablesOf(state) {
   const { l, j, k } = state.place;
   return {
@@ -102,7 +102,7 @@ export function mountChain(root, data) {
   };
 }
 
-// Δw → Δz → Δa → ΔC, and each ratio beside the derivative that it approaches.
+// The changes Δw → Δz → Δa → ΔC, and each ratio of changes beside the derivative that it approximates.
 export function mountNudge(root, data, update) {
   const slider = html("input", {
     type: "range",
@@ -135,11 +135,11 @@ export function mountNudge(root, data, update) {
     ),
     body,
   );
-  const says = html("p", {});
+  const sentence = html("p", {});
   root.append(
     html("div", { class: "slide" }, label, slider, html("span", { class: "screen-only" }, sizes)),
     table,
-    says,
+    sentence,
   );
   return (state) => {
     const { place, derivative: d, nudge: n, value } = state;
@@ -176,18 +176,19 @@ export function mountNudge(root, data, update) {
       row(change(v.z, "dz", n.dz), v.z, v.p, n.parameter, d.dz),
       row(change(v.a, "da", n.da), v.a, v.z, n.dz, d.da_dz),
       row(change(v.C, "dC", n.dC), v.C, v.a, n.da, d.dC_da),
-      row(html("td", {}, html("b", {}, "in all")), v.C, v.p, n.parameter, d.product),
+      row(html("td", {}, html("b", {}, "in total")), v.C, v.p, n.parameter, d.product),
     );
     const moved =
       clean(n.dC) === 0
-        ? "leaves the cost as it is"
-        : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${apart(state.C, state.C + n.dC).join(" to ")}`;
+        ? "leaves the cost unchanged"
+        : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${distinguishable(state.C, state.C + n.dC).join(" to ")}`;
     slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
-    says.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
+    sentence.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
   };
 }
 
-// The tree: the weight, the activation before and the bias give z, z gives a, a and y give C.
+// The tree of dependencies: z depends on the weight, the previous activation and the bias. Then a depends on z, and C
+// depends on a and y.
 export function mountTree(root, data) {
   const stage = html("div", { class: "tree" });
   root.append(stage);
@@ -298,7 +299,8 @@ export function mountTree(root, data) {
   };
 }
 
-// One variable: its name, its value, and its number line with a hollow mark where it was and a full one where it is now.
+// One variable: its name, its value after the nudge, and a number line with a hollow mark for the value before and a full
+// mark for the value after.
 function drawVariable({ x, y, letter, name, value, change, about }, box) {
   const [low, high] = [Math.min(about[0], value), Math.max(about[1], value)];
   const at = (v) => 10 + ((Math.max(low, Math.min(high, v)) - low) / (high - low || 1)) * (box.w - 20);

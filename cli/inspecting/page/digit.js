@@ -1,10 +1,10 @@
-// The example at hand: drawn with a pen or picked, what the network sees of it, what it answers, and what is desired.
+// The current example, drawn or picked: the network's input, its answer, and the desired output.
 
 import { colour, html, listbox, number } from "./dom.js";
 import { answerOf } from "./network.js";
-import { centred, deslanted, pen } from "./ink.js";
+import { centred, deslanted, mountPen } from "./ink.js";
 
-// Paint bytes (0..255) as a square picture, ink dark on light or light on dark as the page is.
+// Paint bytes (0 to 255) as a square picture, in the page's colours: dark on light, or light on dark.
 export function paintPicture(canvas, pixels, side) {
   canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
@@ -35,9 +35,9 @@ export function mountDigit(root, data, update) {
     const outputs = state.passed.a[data.network.L];
     const answer = answerOf(outputs);
     const desired = data.digits
-      ? ` against the desired ${answerOf(state.y)}${state.example === null ? ": set y to what you meant" : ""}`
+      ? ` for the desired digit ${answerOf(state.y)}${state.example === null ? ". Set y to the digit you drew" : ""}`
       : "";
-    if (said === (said = `${answer} ${state.C_name} ${state.C}${desired}`)) return; // announce only what is new
+    if (said === (said = `${answer} ${state.C_name} ${state.C}${desired}`)) return; // a screen reader announces only changes
     verdict.replaceChildren(
       data.digits
         ? html(
@@ -69,7 +69,7 @@ function mountPictures(root, data, update, seen) {
     role: "img",
     "aria-label": "Draw a digit here with a mouse or a finger",
   });
-  const { clear, wipe } = pen(sheet, (ink) => {
+  const { clear, wipe } = mountPen(sheet, (ink) => {
     const drawn = centred(ink, sheet.width, data.side);
     const pixels = data.deslant ? deslanted(drawn, data.side) : drawn;
     update({ example: null, pixels, x: Float64Array.from(pixels, (value) => value * (1 / 255)) });
@@ -112,7 +112,7 @@ function mountPictures(root, data, update, seen) {
     html(
       "p",
       { class: "hint" },
-      "or pick one; a label like ",
+      "Or pick an image. A label such as ",
       html("span", { class: "misread" }, "6→8"),
       " marks a 6 that the network reads as an 8:",
     ),
@@ -126,7 +126,7 @@ function mountPictures(root, data, update, seen) {
     }
     select(state.example);
     if (state.example !== null) {
-      keepInSight(gallery, pictures[state.example]);
+      scrollIntoView(gallery, pictures[state.example]);
       wipe();
     }
     paintPicture(seen, state.pixels, data.side);
@@ -139,14 +139,14 @@ function mountPictures(root, data, update, seen) {
   };
 }
 
-function keepInSight(container, element) {
-  const above = element.offsetTop; // from the container, which is positioned
+function scrollIntoView(container, element) {
+  const above = element.offsetTop; // relative to the container, which is positioned
   if (above < container.scrollTop || above + element.offsetHeight > container.scrollTop + container.clientHeight) {
     container.scrollTop = above - container.clientHeight / 2;
   }
 }
 
-// Inputs that are no picture: a number each, as far as there is room.
+// Inputs that are not a picture: a number field for each of the first 16.
 function mountNumbers(root, data, update) {
   const chosen = html(
     "select",
@@ -180,7 +180,7 @@ function mountNumbers(root, data, update) {
   };
 }
 
-// The desired output y: a digit, or a number for each output neuron.
+// The desired output y: a choice of digits, or a number field for each output neuron.
 function mountDesired(root, data, update) {
   const n = data.network.sizes[data.network.L];
   if (data.digits) {
@@ -201,7 +201,7 @@ function mountDesired(root, data, update) {
       html(
         "fieldset",
         { class: "desired" },
-        html("legend", {}, "desired output ", html("span", { class: "is-y" }, "y"), ": the 1 stands at"),
+        html("legend", {}, "desired output ", html("span", { class: "is-y" }, "y"), ": 1 for the digit"),
         buttons,
       ),
     );

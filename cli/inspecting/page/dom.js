@@ -1,4 +1,4 @@
-// Building blocks: elements, the chapter's variables in MathML, numbers, and lists that are walked with the arrow keys.
+// Building blocks: elements, the chapter's variables in MathML, numbers, and listboxes for the arrow keys.
 
 const NAMESPACES = { svg: "http://www.w3.org/2000/svg", math: "http://www.w3.org/1998/Math/MathML" };
 
@@ -18,7 +18,7 @@ export const svg = (name, attributes, ...children) =>
 export const mathml = (name, attributes, ...children) =>
   create(document.createElementNS(NAMESPACES.math, name), attributes, children);
 
-// Nine columns: seven digits or six decimals, or an exponent where these would lose what matters.
+// Format a number with its sign in nine columns: with six decimals, seven digits, or an exponent.
 export function number(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
@@ -29,12 +29,12 @@ export function number(value) {
   return `${sign}${digits}e${power[0].replace("-", "−")}${power.slice(1).padStart(2, "0")}`;
 }
 
-// A change of z, a or C smaller than this may be rounding alone, and is taken for 0.
+// A change of z, a or C below 1e-12 may be only rounding, and counts as 0.
 export const clean = (value) => (Math.abs(value) < 1e-12 ? 0 : value);
 export const ratio = (numerator, denominator) => (clean(denominator) ? number(clean(numerator) / denominator) : "–");
 
-// Both with as many digits as it takes to tell them apart, at least seven.
-export function apart(before, after) {
+// Format two numbers with the fewest digits that show their difference, at least seven.
+export function distinguishable(before, after) {
   let digits = 7;
   while (digits < 17 && before.toPrecision(digits) === after.toPrecision(digits)) digits += 1;
   return [before.toPrecision(digits), after.toPrecision(digits)];
@@ -42,11 +42,11 @@ export function apart(before, after) {
 
 export const counted = (n, noun) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);
 
-// A number on the screen, with its full precision, and its place in the document of `--json`.
+// A number on the screen. Its data attributes hold its full precision, and its path in the document of `--json`.
 export const field = (path, value) =>
   html("span", { class: "number", "data-field": path, "data-value": String(value) }, number(value));
 
-// The chapter's variables: `letter` with the layer above and the index below, in the chapter's colour.
+// A variable of the chapter in its colour: a letter with the layer as superscript and the indices as subscript.
 export function variable(letter, layer, ...index) {
   const indexed = index.filter((i) => i !== null && i !== undefined);
   const base = mathml("mi", { class: `is-${letter}` }, letter);
@@ -72,7 +72,8 @@ export const formula = (...parts) => mathml("math", {}, mathml("mrow", {}, ...pa
 export const sumOver = (index) =>
   mathml("munder", {}, mathml("mo", { movablelimits: "false" }, "∑"), mathml("mi", {}, index));
 
-// Make `container` a listbox of the `options` in it: one stop for Tab, the arrow keys choose.
+// Make `container` a listbox of its `options`: one Tab stop, in which the arrow keys choose an option.
+// Returns a function that marks the chosen option.
 export function listbox(container, options, columns, choose) {
   container.setAttribute("role", "listbox");
   container.setAttribute("tabindex", "0");
@@ -101,5 +102,5 @@ export function listbox(container, options, columns, choose) {
   };
 }
 
-// Colours from the style sheet, for canvases.
+// A colour of the style sheet, for canvases.
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

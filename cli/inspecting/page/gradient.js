@@ -1,11 +1,11 @@
-// ∇C of a network small enough to read: every entry with every factor. Clicking one takes it apart above.
+// The whole ∇C of a small network: every entry with its factors. Clicking an entry takes it apart in section 3.
 
 import { field, html } from "./dom.js";
 import { cancels, derivativeOf, dzOf } from "./network.js";
 import { nameOf } from "./place.js";
 
 export function mountGradient(root, data, update) {
-  const listed = data.trace.gradient; // only there where the network is small
+  const listed = data.trace.gradient; // undefined unless the network is small
   root.closest("section").classList.toggle("absent", !listed);
   if (!listed) return () => {};
   const list = html("ol", { class: "entries" });
@@ -37,7 +37,7 @@ export function mountGradient(root, data, update) {
   };
 }
 
-// From the parameter up to the cost, or to the first ∂C/∂a that is a sum over several paths.
+// The factors of an entry, from the parameter up to the cost, or up to the first ∂C/∂a that is a sum over several paths.
 function factorsOf({ passed, back }, network, place) {
   let { l, j } = place;
   const factors = [dzOf(passed, place)];

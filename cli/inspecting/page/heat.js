@@ -1,10 +1,10 @@
-// A neuron's incoming weights and their gradient as heat maps, on which a weight can be chosen.
+// Heat maps of a neuron's incoming weights and of their gradient. A click on a cell chooses its weight.
 
 import { colour, counted, html, number } from "./dom.js";
 import { derivativeOf } from "./network.js";
-import { nameOf, weightsOf } from "./place.js";
+import { heatMapNeuron, nameOf } from "./place.js";
 
-// Weights into one neuron and their gradient. Negative cells bear a dash, so that colour is not needed.
+// Mount the two heat maps. Negative cells have a dash, so that they can be read without colour.
 export function mountHeat(root, data, update) {
   const { network } = data;
   const title = html("p", {});
@@ -25,7 +25,7 @@ export function mountHeat(root, data, update) {
     const caption = html("figcaption", {});
     return { canvas, caption, figure: html("figure", { "data-reveals": name !== "w" }, canvas, caption) };
   });
-  let shown = null; // {l, j}: whose weights
+  let shown = null; // the neuron {l, j} whose weights are shown, and the size of the map in cells
 
   function choose(k) {
     update({ place: { ...shown, k: Math.max(0, Math.min(network.sizes[shown.l - 1] - 1, k)) } });
@@ -69,13 +69,13 @@ export function mountHeat(root, data, update) {
     html(
       "p",
       { class: "hint" },
-      "The stronger the colour, the larger the size; cells with a dash are negative. Click one, or walk with the arrow keys, to choose its weight. For one example the gradient is what comes in, times one number, ∂C/∂z of the neuron; averaged, it no longer is.",
+      "A stronger colour is a larger absolute value. A dash marks a negative value. Click a cell or use the arrow keys to choose its weight. For one example, the gradient is the neuron’s input times one number, its ∂C/∂z. This does not hold for an average over examples.",
     ),
   );
 
   return (state) => {
     const { l, j, k } = state.place;
-    const owner = weightsOf(state.place);
+    const owner = heatMapNeuron(state.place);
     const n = network.sizes[owner.l - 1];
     const across = owner.l === 1 && data.side ? data.side : Math.ceil(Math.sqrt(n));
     shown = { l: owner.l, j: owner.j, across, down: Math.ceil(n / across) };
@@ -87,12 +87,12 @@ export function mountHeat(root, data, update) {
     title.replaceChildren(
       isIts
         ? `The ${counted(n, "weight")} into neuron ${owner.j} of layer ${owner.l}`
-        : `Where a(${owner.l})[${owner.j}] comes from: the ${counted(n, "weight")} into that neuron`,
+        : `The ${counted(n, "weight")} into neuron ${owner.j} of layer ${owner.l}, where the chosen weight starts`,
     );
     averaged.checked = state.averaged;
     maps.forEach(({ canvas, caption }, i) => {
       const values = i ? gradient : weights;
-      const of = i ? (state.averaged ? "∂C/∂w, the average" : `∂${state.C_name}/∂w`) : "w";
+      const of = i ? (state.averaged ? "average ∂C/∂w" : `∂${state.C_name}/∂w`) : "w";
       const most = Math.max(...Array.from(values, Math.abs));
       paintHeat(canvas, values, shown, isIts ? k : null);
       const at = isIts && k !== null ? k : 0;

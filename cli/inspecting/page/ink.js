@@ -1,9 +1,10 @@
-// From strokes of a pen to the picture that the network sees, prepared as MNIST's digits were: scaled to fit a box of
-// 20 × 20 pixels, and placed in 28 × 28 with its centre of mass in the middle.
+// Turns a drawing into the picture that the network sees. It is prepared like MNIST's digits: scaled to fit a box of
+// 20 × 20 pixels, and placed in 28 × 28 pixels with its centre of mass in the middle.
 
-const PEN = 0.08; // of the sheet's width
+const PEN = 0.08; // width of the pen, as a share of the sheet's width
 
-// The ink of the sheet, each pixel 0..1, as a picture of side × side bytes. A blank sheet gives a blank picture.
+// Return the ink as a picture of side × side bytes. `ink` has a number from 0 to 1 for each of the sheet × sheet pixels.
+// A blank sheet gives a blank picture.
 export function centred(ink, sheet, side) {
   const picture = new Uint8Array(side * side);
   const box = boundingBox(ink, sheet);
@@ -30,7 +31,7 @@ export function centred(ink, sheet, side) {
   return picture;
 }
 
-// The picture sheared upright as the network's examples were; the formula is in mnist_nn/deslanting.py.
+// Return the picture sheared upright, like the network's examples; the formula is in mnist_nn/examples/deslanting.py.
 export function deslanted(picture, side) {
   const middle = (side - 1) / 2;
   let [total, x, y, xy, yy] = [0, 0, 0, 0, 0];
@@ -71,7 +72,7 @@ function boundingBox(ink, sheet) {
   return box.right ? box : null;
 }
 
-// Each small pixel is the average of the sheet's pixels that it covers.
+// Scale the box of the ink to width × height. Each new pixel is the average of the sheet's pixels that it covers.
 function averaged(ink, sheet, box, width, height) {
   const small = new Float64Array(width * height);
   const stepX = (box.right - box.left) / width;
@@ -94,9 +95,9 @@ function averaged(ink, sheet, box, width, height) {
   return small;
 }
 
-// Let a pointer (mouse, pen, finger) draw on the canvas; `drawn` is told of the ink after every piece of a stroke, and
-// when it is cleared. `wipe` takes the strokes away without a word.
-export function pen(canvas, drawn) {
+// Let a pointer (mouse, pen or finger) draw on the canvas. `onInk` is called with the ink after every piece of a stroke.
+// Returns `clear`, which erases the ink and calls `onInk`, and `wipe`, which only erases.
+export function mountPen(canvas, onInk) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const ink = () =>
     Float32Array.from(
@@ -117,10 +118,10 @@ export function pen(canvas, drawn) {
   const stroke = (here) => {
     context.lineWidth = PEN * canvas.width;
     context.lineCap = context.lineJoin = "round";
-    context.strokeStyle = "#808080"; // its alpha is the ink, and grey shows on light and dark paper
+    context.strokeStyle = "#808080"; // the ink is its alpha; grey is visible on light and dark paper
     context.beginPath();
     context.moveTo(...last);
-    context.lineTo(here[0] + 0.01, here[1]); // not quite zero: a press alone leaves a dot
+    context.lineTo(here[0] + 0.01, here[1]); // not zero, so that a press without a move leaves a dot
     context.stroke();
     last = here;
   };
@@ -129,19 +130,19 @@ export function pen(canvas, drawn) {
     canvas.setPointerCapture(event.pointerId);
     last = place(event);
     stroke(last);
-    drawn(ink());
+    onInk(ink());
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!last) return;
     const passed = event.getCoalescedEvents?.() ?? [];
-    for (const one of passed.length ? passed : [event]) stroke(place(one));
-    drawn(ink());
+    for (const point of passed.length ? passed : [event]) stroke(place(point));
+    onInk(ink());
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (last = null));
   const wipe = () => context.clearRect(0, 0, canvas.width, canvas.height);
   const clear = () => {
     wipe();
-    drawn(ink());
+    onInk(ink());
   };
   return { clear, wipe };
 }

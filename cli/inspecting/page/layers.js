@@ -1,15 +1,16 @@
-// Forward: the layers as columns with their activations, the connections into the chosen neuron, and its weights and
-// their gradient as heat maps. Clicking a connection, or a cell of a heat map, chooses that weight.
+// The forward pass: the layers as columns of activations, and the connections into the chosen neuron. Clicking a
+// connection, or a pixel of the input, chooses that weight.
 
 import { html, listbox, number, svg } from "./dom.js";
-import { nameOf, strongestInto, weightsOf } from "./place.js";
+import { heatMapNeuron, nameOf, strongestInto } from "./place.js";
 import { paintPicture } from "./digit.js";
 
-const TALL = 360; // at most, and a row of neurons
-const ROW = 26;
-const LABEL = 62; // beside an output neuron
-const TOP = 30; // the titles
-const NARROW = { below: 480, gap: 12, picture: 72 }; // the least gap between columns, and the picture's side
+// Sizes in pixels.
+const MAX_HEIGHT = 360; // of a column
+const ROW = 26; // height of a row of neurons
+const LABEL = 62; // width of the label beside an output neuron
+const TOP = 30; // height of the titles
+const NARROW = { below: 480, gap: 12, picture: 72 }; // smallest gap between columns, and the side of the input picture
 const ROOMY = { gap: 46, picture: 112 };
 
 export function mountLayers(root, data, update) {
@@ -18,12 +19,12 @@ export function mountLayers(root, data, update) {
   const place = mountPlace(data, update);
   root.append(stage, place.element);
   let built = null;
-  let shown = null; // the place that was last brought into sight
+  let shown = null; // the place that was last scrolled into view
 
   function build() {
     const room = stage.clientWidth < NARROW.below ? NARROW : ROOMY;
     const most = Math.max(...network.sizes.slice(data.side ? 1 : 0));
-    const tall = Math.max(data.side ? room.picture : 0, Math.min(TALL, most * ROW));
+    const tall = Math.max(data.side ? room.picture : 0, Math.min(MAX_HEIGHT, most * ROW));
     const columns = network.sizes.map((n, l) => ({ l, ...arrange(n, l, tall, room.picture, data) }));
     const widths = columns.reduce((sum, column) => sum + column.width, 0);
     const width = Math.max(stage.clientWidth, widths + room.gap * network.L);
@@ -64,7 +65,7 @@ export function mountLayers(root, data, update) {
   };
 }
 
-// Where the neurons of a layer stand: one below the other, or in a grid where they are many.
+// The positions of a layer's neurons: one below the other, or in a grid if there are many.
 function arrange(n, l, tall, picture, data) {
   if (l === 0 && data.side) {
     const [pixel, top] = [picture / data.side, TOP + (tall - picture) / 2];
@@ -159,7 +160,7 @@ function drawInput(column, title, data, update) {
     const box = canvas.getBoundingClientRect();
     const at = (offset, size) => Math.max(0, Math.min(data.side - 1, Math.floor((offset / size) * data.side)));
     const k = at(event.clientY - box.top, box.height) * data.side + at(event.clientX - box.left, box.width);
-    const owner = weightsOf(data.current.place);
+    const owner = heatMapNeuron(data.current.place);
     update({ place: { l: 1, j: owner.l === 1 ? owner.j : 0, k } });
   };
   const holder = svg(
@@ -181,8 +182,8 @@ function drawInput(column, title, data, update) {
   };
 }
 
-// The connections into the chosen neuron: thick where |w| is large, dashed where w is negative. (From a picture only the
-// chosen one: the heat map shows the others.)
+// The connections into the chosen neuron: thick for a large |w|, dashed for a negative w. From an input picture or a layer
+// of more than 400 neurons, only the chosen connection is drawn. The heat map shows the others.
 function drawWires(wires, columns, data, state, update) {
   const { l, j, k } = state.place;
   const [from, to] = [columns[l - 1], columns[l]];
@@ -210,7 +211,7 @@ function drawWires(wires, columns, data, state, update) {
   );
 }
 
-// The chosen parameter as three numbers: every weight and bias within reach of the keyboard.
+// Input fields for the chosen parameter, so that every weight and bias can be chosen with the keyboard.
 function mountPlace(data, update) {
   const { network } = data;
   const input = (name, label) =>
@@ -242,7 +243,7 @@ function mountPlace(data, update) {
         update({ place: strongestInto(data.current, l, j) });
       },
     },
-    "strongest into this neuron",
+    "strongest weight into this neuron",
   );
   const element = html(
     "div",
@@ -250,7 +251,7 @@ function mountPlace(data, update) {
     html("label", {}, "layer ", layer),
     html("label", {}, "to neuron ", to),
     html("label", {}, "from neuron ", from),
-    html("label", {}, bias, " its bias"),
+    html("label", {}, bias, " bias"),
     strongest,
   );
   return {

@@ -1,4 +1,4 @@
-// The page: its data, its one state, and the views that show it.
+// The page: reads its data, holds its state, and updates the views.
 
 import { Network, answerOf, backprop, costOf, derivativeOf, dzOf, forward, nudgeOf } from "./network.js";
 import { mountDigit } from "./digit.js";
@@ -16,21 +16,22 @@ const doubles = (base64) => {
   return Float64Array.from({ length: view.byteLength / 8 }, (_, i) => view.getFloat64(8 * i, true));
 };
 
-function read(given) {
-  const { trace } = given;
+// The network and the examples from the embedded data, with each example run forward and back.
+function readData(embedded) {
+  const { trace } = embedded;
   const network = new Network(
     trace.sizes,
     trace.activation,
     trace.output,
     trace.cost_function,
-    doubles(given.parameters),
+    doubles(embedded.parameters),
   );
-  const inputs = given.pixels === null ? doubles(given.inputs) : bytes(given.pixels);
-  const targets = doubles(given.targets);
+  const inputs = embedded.pixels === null ? doubles(embedded.inputs) : bytes(embedded.pixels);
+  const targets = doubles(embedded.targets);
   const [n0, nL] = [network.sizes[0], network.sizes[network.L]];
-  const examples = given.examples.map((index, n) => {
+  const examples = embedded.examples.map((index, n) => {
     const row = inputs.subarray(n * n0, (n + 1) * n0);
-    const x = given.pixels === null ? row : Float64Array.from(row, (value) => value * (1 / 255));
+    const x = embedded.pixels === null ? row : Float64Array.from(row, (value) => value * (1 / 255));
     const y = targets.subarray(n * nL, (n + 1) * nL);
     const passed = forward(network, x);
     return {
@@ -50,44 +51,44 @@ function read(given) {
     examples,
     trace,
     split: trace.split,
-    side: given.side,
-    deslant: given.deslant,
+    side: embedded.side,
+    deslant: embedded.deslant,
     digits:
       nL > 1 &&
       examples.every(
         ({ y }) => y.every((value) => value === 0 || value === 1) && y.filter((value) => value === 1).length === 1,
       ),
-    learningRate: given.learning_rate,
-    rateOf: given.rate_of,
+    learningRate: embedded.learning_rate,
+    rateOf: embedded.rate_of,
     batch: examples.filter(({ index }) => trace.examples.includes(index)),
     current: null,
   };
 }
 
-const data = read(JSON.parse(document.getElementById("data").textContent));
+const data = readData(JSON.parse(document.getElementById("data").textContent));
 const { network, examples, trace } = data;
-const begins = trace.weight ?? trace.bias;
+const traced = trace.weight ?? trace.bias; // the derivative that the command took apart
 const paper = matchMedia("print");
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 
 const start = {
-  example: examples.findIndex(({ index }) => index === begins.example),
-  place: { l: begins.layer, j: begins.j, k: begins.k ?? null },
+  example: examples.findIndex(({ index }) => index === traced.example),
+  place: { l: traced.layer, j: traced.j, k: traced.k ?? null },
   nudgeBy: 0.01,
-  route: [], // of neurons walked back through, the output first: {l, j, from: the place left}
+  route: [], // neurons walked back through, output first: {l, j, from: the place before the step}
   allPaths: false,
   averaged: false,
   guess: { on: false, made: null, asked: 0, right: 0 },
 };
 
-// Everything that is shown, from what was chosen.
-function derive(chosen) {
+// The state of the views: everything that is shown, computed from the user's choices.
+function computeState(chosen) {
   const { x, y, place, example } = chosen;
   const passed = forward(network, x);
   const back = backprop(network, passed, y);
   const { l, j } = place;
   const index = example === null ? null : examples[example].index;
-  const isTracedExample = index === begins.example && examples[example].y === y;
+  const isTracedExample = index === traced.example && examples[example].y === y;
   return {
     ...chosen,
     passed,
@@ -103,10 +104,10 @@ function derive(chosen) {
       product: derivativeOf(passed, back, place),
     },
     nudge: nudgeOf(network, x, y, passed, place, chosen.nudgeBy),
-    perExample: data.batch.map((one) => derivativeOf(one.passed, one.back, place)),
-    // whether this is what the command was asked for, and so what `--json` prints
+    perExample: data.batch.map((example) => derivativeOf(example.passed, example.back, place)),
+    // true for the example, and for the derivative, whose numbers are in `--json`
     isTracedExample,
-    isTraced: isTracedExample && l === begins.layer && j === begins.j && place.k === (begins.k ?? null),
+    isTraced: isTracedExample && l === traced.layer && j === traced.j && place.k === (traced.k ?? null),
     theme: paper.matches ? "paper" : darkness.matches ? "dark" : "light",
   };
 }
@@ -114,7 +115,8 @@ function derive(chosen) {
 let chosen = null;
 let views = [];
 
-// Change what is chosen, and show it. Another weight, unless reached by walking, ends the walk; a guess is for one weight.
+// Change the user's choices and render the views. Choosing another weight clears the walked route, unless a step of the
+// walk chose it. A new weight, example or y needs a new guess.
 function update(change) {
   const next = { ...chosen, ...change };
   if (change.example !== undefined && change.example !== null) {
@@ -125,12 +127,13 @@ function update(change) {
   const isNew = change.place || change.example !== undefined || change.y;
   if (isNew && next.guess.on && !change.guess) next.guess = { ...next.guess, made: null };
   chosen = next;
-  data.current = derive(chosen);
-  keepingFocus(() => views.forEach((view) => view(data.current)));
+  data.current = computeState(chosen);
+  keepFocus(() => views.forEach((view) => view(data.current)));
 }
 
-// Views make buttons anew: where the one that had the focus is gone, its successor gets it, else its section's heading.
-function keepingFocus(render) {
+// Render, and keep the keyboard focus. Rendering replaces buttons: the new button with the same key gets the focus of the
+// old one. Without such a button, another element of the section gets it.
+function keepFocus(render) {
   const focused = document.activeElement;
   const section = focused?.closest("section");
   const instead = focused?.closest(".route") ? ".path" : "[data-key='guess'], h2";
@@ -140,7 +143,7 @@ function keepingFocus(render) {
   (successor ?? section?.querySelector(instead))?.focus();
 }
 
-// Does this page compute what the command computed? The largest difference over everything that `--json` names.
+// Compare the page's numbers with those of `--json`, and show the largest difference in the footer.
 function compareWithTrace() {
   let compared = 0;
   let largest = 0;
@@ -152,7 +155,7 @@ function compareWithTrace() {
     largest = Math.max(largest, Math.abs(Number(element.dataset.value) - expected) / Math.max(1, Math.abs(expected)));
   }
   document.getElementById("agreement").textContent =
-    `This page computes everything anew as you choose. For the derivative that it opens with, ${compared} of its numbers were held against those of the command: the largest difference is ${largest.toExponential(0)}.`;
+    `This page recomputes its numbers whenever you choose something. When it opened, it compared ${compared} numbers with the output of --json: the largest difference is ${largest.toExponential(0)}.`;
 }
 
 const at = (id) => document.getElementById(id);

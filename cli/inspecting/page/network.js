@@ -1,8 +1,8 @@
-// The mathematics of the page, in the chapter's terms and in double precision, one example at a time.
-// Layers are arrays' indices as in the chapter: a[0] is the input, w[1]..w[L] the weights, row j of w[l] the
-// weights into neuron j of layer l.
+// The mathematics of the page, with the chapter's symbols, in double precision, for one example at a time.
+// The layer is the array index: a[0] is the input, and w[1] to w[L] are the weights. Row j of w[l] holds the weights into
+// neuron j of layer l.
 
-// σ(z); σ′(z) in terms of a = σ(z); and the range in which a is drawn.
+// For each activation: σ(z), σ′(z) as a function of a = σ(z), and the range of the number line for a.
 export const ACTIVATIONS = {
   sigmoid: { sigma: (z) => 1 / (1 + Math.exp(-z)), sigmaPrime: (a) => a * (1 - a), range: [0, 1] },
   tanh: { sigma: Math.tanh, sigmaPrime: (a) => 1 - a * a, range: [-1, 1] },
@@ -12,13 +12,13 @@ export const ACTIVATIONS = {
 
 const TINY = 2.2250738585072014e-308; // the smallest normal double
 
-// One output neuron's part of C, from z, a and y; its ∂C/∂a; and ∂C/∂z where σ′ cancels against ∂C/∂a.
+// For each cost: the term of one output neuron in C, its ∂C/∂a, and ∂C/∂z if σ′ cancels against ∂C/∂a.
 export const COSTS = {
   squared_error: {
     C: (z, a, y) => (a - y) ** 2,
     dC_da: (a, y) => 2 * (a - y),
   },
-  // from z, as ln a is lost where a rounds to 0 or 1
+  // C is computed from z, because ln a is wrong if a rounds to 0 or 1.
   cross_entropy: {
     C: (z, a, y) => y * Math.max(-z, 0) + (1 - y) * Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
     dC_da: (a, y) => (a - y) / Math.max(a * (1 - a), TINY),
@@ -27,7 +27,7 @@ export const COSTS = {
 };
 
 export class Network {
-  // parameters: one vector laid out as ∇C is, (w1, b1, …, wL, bL).
+  // `parameters` is one vector in the order of ∇C: (w1, b1, …, wL, bL).
   constructor(sizes, activation, output, cost, parameters) {
     this.sizes = sizes;
     this.L = sizes.length - 1;
@@ -43,7 +43,7 @@ export class Network {
     }
   }
 
-  // w_jk^(l), or b_j^(l) where k is null.
+  // w_jk^(l), or b_j^(l) if k is null.
   parameter({ l, j, k }) {
     return k === null ? this.b[l][j] : this.w[l][j * this.sizes[l - 1] + k];
   }
@@ -75,13 +75,13 @@ export function forward(network, x) {
   return { z, a };
 }
 
-// C, a sum over the output neurons
+// C, a sum over the output neurons.
 export function costOf(network, { z, a }, y) {
   const L = network.L;
   return y.reduce((sum, y_j, j) => sum + network.cost.C(z[L][j], a[L][j], y_j), 0);
 }
 
-// Whether σ′ of layer l cancels against ∂C/∂a.
+// True if σ′ of layer l cancels against ∂C/∂a.
 export const cancels = (network, l) => l === network.L && network.cost.dC_dz !== undefined;
 
 // The chain rule, from the last layer to the first: ∂C/∂a_j, σ′(z_j) and ∂C/∂z_j for every neuron.
@@ -101,13 +101,13 @@ export function backprop(network, { a }, y) {
   return { dC_da, da_dz, dC_dz };
 }
 
-// ∂z/∂w = a of the neuron before; ∂z/∂b = 1
+// ∂z/∂w = a of the neuron where the weight starts. ∂z/∂b = 1.
 export const dzOf = ({ a }, { l, k }) => (k === null ? 1 : a[l - 1][k]);
 
 // ∂C/∂w = ∂z/∂w · ∂a/∂z · ∂C/∂a
 export const derivativeOf = (passed, back, place) => dzOf(passed, place) * back.dC_dz[place.l][place.j];
 
-// The paths behind ∂C/∂a of neuron k of layer l: w_jk · σ′(z_j) · ∂C/∂a_j for each neuron j of the layer above.
+// The paths whose sum is ∂C/∂a of neuron k of layer l. For each neuron j of layer l + 1: w_jk · σ′(z_j) · ∂C/∂a_j.
 export function pathsOf(network, back, l, k) {
   return Array.from(back.dC_dz[l + 1], (dC_dz, j) => {
     const w = network.parameter({ l: l + 1, j, k });
@@ -115,7 +115,7 @@ export function pathsOf(network, back, l, k) {
   });
 }
 
-// What a nudge of one parameter does to z, a and C: the example is run forward again.
+// The changes of z, a and C after a nudge of one parameter, from a second forward pass.
 export function nudgeOf(network, x, y, passed, place, change) {
   const value = network.parameter(place);
   network.setParameter(place, value + change);
@@ -130,15 +130,17 @@ export function nudgeOf(network, x, y, passed, place, change) {
   };
 }
 
-// Which output neuron is the most active; for a single one, whether it is above one half.
+// The index of the most active output neuron. For a single output neuron: 1 if a ≥ 1/2, else 0.
 export function answerOf(a) {
   return a.length === 1 ? Number(a[0] >= 0.5) : a.indexOf(Math.max(...a));
 }
 
+// The index of the largest absolute value.
 export const largestAt = (values) =>
   values.reduce((at, value, i) => (Math.abs(value) > Math.abs(values[at]) ? i : at), 0);
 
-// Positions of the values in bins of a round width, of whose edges 0 is one.
+// The values counted in bins of equal, round width. `members` are the positions of the values in a bin. Zero lies on an
+// edge, never inside a bin. No bins if a value is not finite.
 export function histogram(values, atMost = 9) {
   if (!values.every(Number.isFinite)) return [];
   const low = Math.min(...values);

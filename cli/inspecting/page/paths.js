@@ -1,10 +1,10 @@
-// ∂C/∂a of a neuron, as the sum over the paths through the layer above; a click on a path walks the chain back a layer.
+// ∂C/∂a of a neuron as the sum over its paths through the next layer. A click on a path walks the chain back one layer.
 
 import { counted, field, formula, fraction, html, number, operator, sumOver, variable } from "./dom.js";
 import { pathsOf } from "./network.js";
 import { strongestInto, summedNeuron } from "./place.js";
 
-const SHOWN = 10;
+const SHOWN = 10; // paths, unless all are shown
 
 export function mountPaths(root, data, update) {
   const { network } = data;
@@ -21,7 +21,7 @@ export function mountPaths(root, data, update) {
   const hint = html("p", { class: "hint" });
   root.append(route, title, list, total, all, hint);
 
-  // Go back a layer: the chosen path joins the route, and with it a hidden neuron that is left behind.
+  // Go back one layer. The neuron j of the clicked path joins the route. If the walk leaves a hidden neuron, it joins, too.
   function walk(neuron, j) {
     const { place, route: walked } = data.current;
     const isOutput = place.l === L;
@@ -44,7 +44,7 @@ export function mountPaths(root, data, update) {
     const neuron = summedNeuron(state.place, L);
     root.classList.toggle("empty", !neuron);
     if (!neuron) {
-      title.replaceChildren("A bias of the last layer has one way to the cost: the three factors above are all.");
+      title.replaceChildren("A bias of the last layer has only one path to the cost: the three factors above.");
       for (const element of [route, list, total, hint]) element.replaceChildren();
       all.hidden = true;
       return;
@@ -112,13 +112,13 @@ export function mountPaths(root, data, update) {
     all.replaceChildren(state.allPaths ? `show the ${SHOWN} strongest` : `show all ${paths.length}`);
     hint.replaceChildren(
       state.place.l > 1
-        ? "Click a path to walk the chain back along it, to the layer before."
-        : "This is the first layer: the chain has come back to the input.",
+        ? "Click a path to follow the chain back to the previous layer."
+        : "This is the first layer: the chain has reached the input.",
     );
   };
 }
 
-// A bar to the left of the middle for what is negative, to the right for what is positive.
+// A bar to the left of the middle for a negative share, to the right for a positive one.
 function signedBar(share) {
   const bar = html("span", { class: "bar" });
   const fill = html("span", { class: "fill" });
@@ -128,7 +128,7 @@ function signedBar(share) {
   return bar;
 }
 
-// The way walked so far, from the cost back; each step can be returned to.
+// The route walked so far, from the cost back. Clicking a step returns to it.
 function drawRoute(element, state, neuron, update) {
   const back = (step) => update({ place: step.from, route: state.route.filter(({ l }) => l > step.l) });
   element.replaceChildren(

@@ -1,0 +1,39 @@
+"""What may change when a run is continued: the number of epochs, and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..configuration.reader import read_config
+from ..configuration.schema import Config
+from ..errors import ConfigError
+from .checkpoint import Checkpoint
+from .run_directory import RunDirectory
+
+
+def settings_to_resume(run: RunDirectory, checkpoint: Checkpoint, overrides: Sequence[str] = ()) -> Config:
+    """The configuration to continue a run with: the run's own, with overrides such as "training.epochs=40".
+
+    Raises ConfigError where anything but the number of epochs differs from the configuration that the run was started
+    with, or where the run has more epochs already.
+    """
+    asked, started = read_config(run.config_file, overrides), checkpoint.config
+    for key, now, then in _changes(asked.plain(), started.plain()):
+        if key != "training.epochs":
+            raise ConfigError(
+                f"{key}: {now}: this run was started with {then}, and only training.epochs can be changed; train anew"
+            )
+    if asked.training.epochs < checkpoint.state.epoch:
+        raise ConfigError(
+            f"training.epochs: {asked.training.epochs}: this run has already completed {checkpoint.state.epoch} epochs"
+        )
+    return asked
+
+
+def _changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield every dotted key whose values differ, with both values."""
+    for key in now | then:
+        mine, other = now.get(key), then.get(key)
+        if isinstance(mine, dict) and isinstance(other, dict):
+            yield from _changes(mine, other, f"{prefix}{key}.")
+        elif mine != other:
+            yield f"{prefix}{key}", mine, other
