@@ -23,8 +23,7 @@ def config(config: str, overrides: tuple[str, ...], schema: bool) -> None:
 
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
+    from mnist_nn import read_config
     from mnist_nn.configuration.writer import to_yaml
 
-    from .recipes import read_recipe
-
-    click.echo(to_yaml(read_recipe(config, overrides)), nl=False)
+    click.echo(to_yaml(read_config(config, overrides)), nl=False)

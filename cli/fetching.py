@@ -1,6 +1,5 @@
 """Download of MNIST with a progress bar."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +15,15 @@ ALTERNATIVES = (
 
 def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
     """Download the `wanted` files of MNIST into `directory`. Raises DownloadError, which names alternatives."""
-    from tqdm import tqdm
-
     from data_scripts.errors import DownloadError
     from data_scripts.mnist import download_mnist
+
+    from .progress import progress_bar
 
     note(f"downloading MNIST into {printable(str(directory))}")
     done = {file.name: 0 for file in wanted}
     total = sum(file.size for file in wanted)
-    with tqdm(
-        total=total,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        dynamic_ncols=True,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    with progress_bar(total=total, unit="B", unit_scale=True) as bar:
 
         def on_bytes(file: "PinnedFile", received: int) -> None:
             done[file.name] = min(received, file.size)

@@ -1,25 +1,32 @@
-"""Catch Ctrl-C and SIGTERM, so that training can save its state between two batches before it stops."""
+"""Catch Ctrl-C, SIGTERM and SIGHUP (the terminal is closed), so that a command ends in good order.
+
+A command ends at once, and what it was writing is removed. Training saves its state between two batches first.
+A signal that the parent process ignores, as `nohup` does, stays ignored.
+"""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ECHO_SECONDS = 1.0  # a second signal within this time is an echo of the first
 
 
-class Interrupted(Exception):
-    """The command stopped because of a signal, and its state is saved."""
+class Interrupted(BaseException):
+    """The command ends because of a signal. `reported` says whether the user was told already.
 
-    def __init__(self, number: int) -> None:
+    Like KeyboardInterrupt it is no Exception, so that no library takes it for an error of its own.
+    """
+
+    def __init__(self, number: int, *, reported: bool = False) -> None:
         super().__init__(signal.Signals(number).name)
-        self.signal = number
+        self.signal, self.reported = number, reported
 
 
-@dataclass
 class CaughtSignal:
     """The number of the caught signal, or 0 before any; and the time at which it came, in seconds."""
 
@@ -28,26 +35,43 @@ class CaughtSignal:
 
 
 @contextmanager
-def catch_signals() -> Iterator[CaughtSignal]:
-    """Record SIGINT and SIGTERM instead of ending the process.
+def catch_signals(*, at_once: bool = False) -> Iterator[CaughtSignal]:
+    """Record the first signal instead of ending the process. With `at_once`, also raise Interrupted.
 
-    A second signal after ECHO_SECONDS ends the process at once.
-    An earlier one is ignored as an echo of the first.
+    A second signal after ECHO_SECONDS is handled as if none were caught here: it ends the process, or an outer
+    `catch_signals` raises Interrupted. An earlier one is ignored as an echo of the first.
     """
     caught = CaughtSignal()
-    previous: dict[signal.Signals, Any] = {}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    previous: dict[int, Any] = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
 
     def on_signal(number: int, _: FrameType | None) -> None:
         if not caught.signal:
             caught.signal, caught.time = number, time.monotonic()
+            if at_once:
+                raise Interrupted(number)
         elif time.monotonic() - caught.time > ECHO_SECONDS:
-            signal.signal(number, previous[signal.Signals(number)])
+            signal.signal(number, previous[number])
             signal.raise_signal(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, on_signal)
+    def on_unraisable(lost: Any) -> None:
+        """End the process by the signal if Python had to drop Interrupted, for example in a `__del__`."""
+        if isinstance(lost.exc_value, Interrupted):
+            signal.signal(lost.exc_value.signal, signal.SIG_DFL)
+            signal.raise_signal(lost.exc_value.signal)
+        previous_hook(lost)
+
+    previous_hook, sys.unraisablehook = sys.unraisablehook, on_unraisable
     try:
+        for number in previous:
+            signal.signal(number, on_signal)
         yield caught
+    except Exception:
+        if at_once and caught.signal:  # a library has made an error of its own out of Interrupted
+            raise Interrupted(caught.signal) from None
+        raise
     finally:
-        for known, handler in previous.items():
-            signal.signal(known, handler)
+        sys.unraisablehook = previous_hook
+        if at_once or not caught.signal:  # otherwise the outer one restores, so that it hears no echo
+            for number, old in previous.items():
+                signal.signal(number, old)

@@ -59,17 +59,31 @@ def kernels() -> list[str]:
     return sorted({library["architecture"] for library in _blas().info() if "architecture" in library})
 
 
+def load_compiler() -> None:
+    """Load Numba and the BLAS of the compiled steps. Numba keeps their code in the user's cache directory.
+
+    The environment variable NUMBA_CACHE_DIR names another directory. Raises ConfigError if Numba or SciPy is missing,
+    or if Numba cannot compile.
+    """
+    from platformdirs import user_cache_path
+
+    from mnist_nn.training.compiled_steps import keep_compiled_code, require_compiler
+
+    require_compiler()
+    keep_compiled_code(user_cache_path("nn", appauthor=False) / "compiled")
+
+
 def choose_threads(config: "Config") -> None:
     """Set the number of threads of the matrix products for the rest of this command.
 
     The number is `training.threads`. If the configuration does not set it, the number is chosen for the network, up
     to the limit of the environment (OPENBLAS_NUM_THREADS and similar variables). Raises ConfigError if the
-    configuration has compiled steps, but Numba or SciPy is missing.
+    configuration has compiled steps, but Numba cannot compile.
     """
     from mnist_nn.training.threads import threads_for
 
     if config.training.compiled:
-        import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps
+        load_compiler()
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
     click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))

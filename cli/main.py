@@ -1,4 +1,4 @@
-"""The entry point of `nn`. Only here do errors become an `Error:` line and an exit code.
+"""The commands of `nn`. Only here do errors become an `Error:` line and an exit code.
 
 This module and the top of each command's module import only click, so that `nn --help` is fast.
 """
@@ -14,7 +14,7 @@ from .config import config
 from .download import download
 from .evaluate import evaluate
 from .inspecting.command import inspect_gradients
-from .interruption import Interrupted
+from .interruption import Interrupted, catch_signals
 from .text import note, printable
 from .train import train
 
@@ -78,10 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="replace")  # print ? if the encoding has no ∂, instead of failing
     try:
-        code = nn.main(arguments, prog_name="nn", standalone_mode=False)
-        sys.stdout.flush()
+        with catch_signals(at_once=True):
+            code = nn.main(arguments, prog_name="nn", standalone_mode=False)
+            sys.stdout.flush()
     except Interrupted as interruption:
         code = 128 + interruption.signal
+        if not interruption.reported:
+            fail(f"interrupted by {interruption}", code)
     except (KeyboardInterrupt, click.Abort):
         code = fail("interrupted", EXIT_INTERRUPTED)
     except click.UsageError as error:
@@ -96,7 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         code = fail(f"{place}{error.strerror or error}", EXIT_FAILURE)
     except MemoryError as error:
-        code = fail(f"not enough memory ({error}); try a smaller network.sizes", EXIT_FAILURE)
+        amount = f" ({error})" if str(error) else ""
+        code = fail(f"not enough memory{amount}; close other programs, or try a smaller network.sizes", EXIT_FAILURE)
+    except ImportError as error:
+        code = fail(f"nn cannot be loaded: {first_cause(error)}; free some memory, or install nn again", EXIT_FAILURE)
     except Exception as error:
         from data_scripts.errors import DataError
         from mnist_nn.errors import ConfigError, NNError
@@ -111,3 +117,15 @@ def fail(message: str, code: int) -> int:
     """Print one `Error:` line and return the exit code. Control and invisible characters are escaped."""
     note(f"Error: {printable(message)}")
     return code
+
+
+def first_cause(error: ImportError) -> str:
+    """Return in one line what an import failed at. NumPy's own explanation has 20 lines, but its cause only one."""
+    first: BaseException = error
+    while isinstance(cause := first.__cause__ or first.__context__, ImportError | OSError | MemoryError):
+        first = cause
+    return next(iter(str(first).strip().splitlines()), "not enough memory")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,15 +17,15 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
     """
     import numpy as np
 
+    from mnist_nn import read_config
     from mnist_nn.errors import ConfigError
     from mnist_nn.examples.fresh_examples import fresh_examples
 
     from .data_directory import with_data
     from .loading import load_training
-    from .recipes import read_recipe
 
     check_sheet(OPTION, path)
-    config = with_data(read_recipe(recipe, overrides), None, data_dir)
+    config = with_data(read_config(recipe, overrides), None, data_dir)
     if not config.augmentation.distorts:
         raise ConfigError(
             f"{OPTION}: {recipe} has no augmentation; add some, for example --set augmentation.rotation=10"

@@ -1,11 +1,16 @@
-"""Progress of training: one line for each epoch, and on a terminal a progress bar below the lines."""
+"""Progress: the one kind of bar; and of training a line for each epoch, with the bar below the lines."""
 
+import os
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+_hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("TQDM_")}
+try:  # while it is imported, tqdm takes TQDM_… for defaults, and a bad one would end the command
+    from tqdm import tqdm
+finally:
+    os.environ.update(_hidden)
 
 if TYPE_CHECKING:
     from mnist_nn import Config
@@ -15,6 +20,11 @@ if TYPE_CHECKING:
 HEADER = "    cost    train  validation     time     left"
 
 
+def progress_bar(*, quiet: bool = False, **options: Any) -> "tqdm[Any]":
+    """Return a bar on stderr with these options of tqdm. It is shown on a terminal only, and vanishes at its end."""
+    return tqdm(leave=False, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty(), **options)
+
+
 class TrainingDisplay:
     """Shows the reports of the training loop on stderr. Shows nothing if `quiet`."""
 
@@ -22,13 +32,11 @@ class TrainingDisplay:
         self.epochs, self.quiet, self.header_printed = config.training.epochs, quiet, False
         self.epoch_width = max(5, len(f"{self.epochs}/{self.epochs}"))
         self.first_report: tuple[float, int] | None = None  # its time, and the steps done by then
-        self.bar: tqdm[Any] = tqdm(
+        self.bar = progress_bar(
+            quiet=quiet,
             unit="step",
             unit_scale=True,
             smoothing=0.05,
-            leave=False,
-            dynamic_ncols=True,
-            disable=quiet or not sys.stderr.isatty(),
             bar_format="{desc} {bar} {percentage:3.0f}%  {elapsed} < {remaining}  {rate_fmt}",
         )
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .recipes import recipe_names
 from .text import note, printable
 
 if TYPE_CHECKING:
@@ -44,18 +43,18 @@ def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
 
     Raises RunError if the run or the checkpoint does not exist. Raises UsageError for a checkpoint file with a `name`.
     """
+    from mnist_nn.configuration.recipes import recipe_names
     from mnist_nn.errors import RunError
 
     if run is not None and Path(run).is_file():
+        if Path(run).suffix in (".yaml", ".yml"):
+            raise RunError(_untrained(run, "configuration", shell_quoted(Path(run))))
         if name is not None:
             raise click.UsageError(f"--checkpoint needs a run directory, but {run} is a file")
         return Path(run)
     if run is not None and not Path(run).exists():
         if run in recipe_names():
-            raise RunError(
-                f"{run}: is a recipe, not a run; train it first with `nn train {run}`, "
-                f"or inspect it untrained with `nn inspect-gradients {run} --init`"
-            )
+            raise RunError(_untrained(run, "recipe", run))
         raise RunError(f"{run}: there is no such run directory or checkpoint")
     directory = find_run(run)
     path = directory.checkpoint(name or "best")
@@ -67,3 +66,10 @@ def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
             f"or continue the run with `nn train --resume {shell_quoted(directory.path)}`"
         )
     return path
+
+
+def _untrained(config: str, kind: str, quoted: str) -> str:
+    return (
+        f"{config}: is a {kind}, not a run; train it first with `nn train {quoted}`, "
+        f"or inspect it untrained with `nn inspect-gradients {quoted} --init`"
+    )

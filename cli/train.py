@@ -79,22 +79,22 @@ def train(
 
 
 def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_dir: str | None, quiet: bool) -> None:
-    from mnist_nn import initial_state
+    from mnist_nn import initial_state, read_config
     from mnist_nn.runs.run_directory import RunDirectory, new_run_path
 
     from .data_directory import with_data
     from .loading import load_training
     from .machine import choose_threads, describe_machine
-    from .recipes import read_recipe, recipe_name
+    from .recipes import recipe_name
     from .runs import RUNS
 
-    settings = with_data(read_recipe(config, overrides), None, data_dir)
+    settings = with_data(read_config(config, overrides), None, data_dir)
     choose_threads(settings)
     training, validation = load_training(settings)
     state = initial_state(settings)
     recipe = recipe_name(config)
     description = {
-        "recipe": recipe,
+        "recipe": printable(recipe),
         "seed": settings.seed,
         **describe_machine(compiled=settings.training.compiled),
         "data": describe_data(settings, training, validation),
@@ -108,7 +108,7 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
     from mnist_nn import load_checkpoint
     from mnist_nn.errors import RunError
-    from mnist_nn.runs.resuming import settings_to_resume
+    from mnist_nn.runs.resuming import require_best, settings_to_resume
 
     from .data_directory import with_data
     from .loading import load_training
@@ -124,6 +124,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
             )
         checkpoint = load_checkpoint(run.checkpoint("last"))
         config = settings_to_resume(run, checkpoint, overrides)
+        require_best(run, checkpoint.state)
         if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
             note(
                 f"the cosine schedule now ends at epoch {config.training.epochs}; "
@@ -164,6 +165,7 @@ def _run_training(
     """
     from mnist_nn import train as training_loop
     from mnist_nn.errors import RunError
+    from mnist_nn.runs.recorder import Recorder
 
     from .interruption import Interrupted, catch_signals
     from .progress import TrainingDisplay
@@ -174,15 +176,18 @@ def _run_training(
     interrupted = False
     try:
         with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
-            for report in run.record(config, state, training_loop(config, state, training, validation)):
+            recorder = Recorder(run, config, state)
+            for report in recorder.record(training_loop(config, state, training, validation)):
                 display.show(report)
                 if caught.signal and not state.is_finished(config.training):
-                    run.interrupt(config, state)
+                    recorder.interrupt()
                     interrupted = True
                     break
     except OSError as error:
         if error.filename is None:  # the error is not about a file of the run
             raise
+        if not run.path.is_dir():
+            raise RunError(f"{run.path}: the run directory was removed while training; start a new run") from None
         raise RunError(
             f"{error.filename}: {error.strerror}; everything saved before is intact; "
             f"solve the problem, then continue with `nn train --resume {shell_quoted(run.path)}`"
@@ -192,7 +197,7 @@ def _run_training(
             f"Interrupted in epoch {state.epoch + 1}. The state is saved. Continue with:\n"
             f"  nn train --resume {shell_quoted(run.path)}"
         )
-        raise Interrupted(caught.signal)
+        raise Interrupted(caught.signal, reported=True)
     _print_results(run, state)
 
 

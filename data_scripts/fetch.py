@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import requests
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 
-from .errors import DownloadError
+from .errors import DataError, DownloadError
 
 CHUNK = 4 * 1024  # bytes; well below Limits.window_bytes, because only complete chunks are counted
 
@@ -67,7 +67,7 @@ def fetch(
     """Download a file from the first mirror that sends the right bytes, and return its content.
 
     `on_bytes` is called with the number of bytes received so far from the current mirror. Raises DownloadError, which
-    says how each mirror failed.
+    says how each mirror failed, and DataError where no thread can be started.
     """
     session = session or https_session()
     end = time.monotonic() + limits.deadline
@@ -98,7 +98,11 @@ def _fetch_from(
 ) -> bytes:
     """Download from one mirror. A separate thread receives, so that no server can delay the caller beyond `limits`."""
     attempt = _Attempt()
-    threading.Thread(target=_receive, args=(session, url, size, limits, attempt), daemon=True).start()
+    try:
+        threading.Thread(target=_receive, args=(session, url, size, limits, attempt), daemon=True).start()
+    except RuntimeError as error:
+        reason = f"{url}: cannot be fetched without a thread: {error}"
+        raise DataError(f"{reason}; end other programs, or raise `ulimit -u`") from None
     window_start, window_received = time.monotonic(), 0
     try:
         while not attempt.done.wait(0.05):

@@ -10,7 +10,6 @@ import gzip
 import math
 import re
 import struct
-import sys
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -18,6 +17,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .command import UsageError, printable, run
 from .errors import DataError
 from .files import require_regular, write_atomically
 
@@ -127,17 +127,15 @@ def _find(directory: Path, split: Split, kind: str, dimensions: int) -> Path:
     return found[0]
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
     """Describe the files named on the command line."""
-    for name in sys.argv[1:]:
+    if not names:
+        raise UsageError("no file is named; use python -m data_scripts.idx FILE...")
+    for name in names:
         path = Path(name)
-        dimensions = 1 if "labels" in path.name else 3
-        try:
-            array = read_idx(path, dimensions)
-        except DataError as error:
-            sys.exit(f"Error: {error}")
-        print(f"{path}: {array.dtype} {array.shape}")
+        array = read_idx(path, 1 if "labels" in path.name else 3)
+        print(printable(f"{path}: {array.dtype} {array.shape}"))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

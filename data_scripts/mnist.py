@@ -6,13 +6,13 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher J.C. Burges (CC BY-SA 3.0
 """
 
 import hashlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
+from .command import UsageError, printable, run
 from .errors import DataError, DownloadError
 from .fetch import Limits, fetch
 from .files import remove_leftovers, write_atomically
@@ -128,18 +128,16 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Download the files that are missing or damaged in the directory named on the command line."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m data_scripts.mnist DIRECTORY")
-    directory = Path(sys.argv[1])
+    if len(arguments) != 1:
+        raise UsageError(f"{len(arguments)} arguments are given; use python -m data_scripts.mnist DIRECTORY")
+    directory = Path(arguments[0])
     wanted = [file for file in FILES if not is_intact(directory, file)]
-    try:
-        download_mnist(directory, wanted)
-    except DataError as error:
-        sys.exit(f"Error: {error}")
-    print(f"{directory}: MNIST is there and intact ({len(wanted)} of {len(FILES)} files fetched)")
+    download_mnist(directory, wanted)
+    fetched = f"({len(wanted)} of {len(FILES)} files fetched)"
+    print(printable(f"{directory}: MNIST is there and intact {fetched}"))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,14 +7,17 @@ scaled into 20×20 pixels and centred by its mass in 28×28 pixels.
 """
 
 import contextlib
-import sys
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .command import UsageError, printable, run
 from .errors import DataError
+from .files import read_regular, write_atomically
 from .glyphs import FORMS, Form, Stroke
 from .idx import Pixels, Split, read_split, write_idx
 
@@ -50,16 +53,24 @@ def draw_digits(count: int, seed: int, split: Split = "train") -> tuple[Pixels, 
 def load_synthetic(split: Split, cache: Path, seed: int = 0) -> tuple[Pixels, Pixels]:
     """The digits of a split: 10,000 for training, 2,000 for testing. They are drawn once, then read from `cache`.
 
-    If the cache is damaged or cannot be written, they are drawn again, which takes a few seconds.
+    If the cache is damaged, holds anything else, or cannot be written, they are drawn again, which takes a few seconds.
     """
     directory = cache / f"digits-{VERSION}-{seed}"
-    try:
-        return read_split(directory, split)
-    except DataError:
-        images, labels = draw_digits(COUNTS[split], seed, split)
-        with contextlib.suppress(OSError):
-            _write(directory, split, images, labels)
-        return images, labels
+    known = directory / f"{split}.sha256"
+    with contextlib.suppress(DataError, OSError):
+        images, labels = read_split(directory, split)
+        if read_regular(known, 64) == _digest(images, labels):
+            return images, labels
+    images, labels = draw_digits(COUNTS[split], seed, split)
+    with contextlib.suppress(OSError):
+        _write(directory, split, images, labels)
+        write_atomically(known, _digest(images, labels))
+    return images, labels
+
+
+def _digest(images: Pixels, labels: Pixels) -> bytes:
+    """The SHA-256 of both arrays, as hexadecimal digits."""
+    return hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest().encode()
 
 
 def _write(directory: Path, split: Split, images: Pixels, labels: Pixels) -> None:
@@ -157,15 +168,23 @@ def _trace(stroke: Stroke) -> Floats:
     return np.stack([np.interp(wanted, length, axis) for axis in dense.T], axis=1)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Write both splits into the directory named on the command line."""
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: python -m data_scripts.synthetic DIRECTORY [SEED]")
-    directory, seed = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) == 3 else 0
-    for split, count in COUNTS.items():
-        _write(directory, split, *draw_digits(count, seed, split))
-    print(f"{directory}: {' + '.join(f'{count:,}' for count in COUNTS.values())} digits")
+    if len(arguments) not in (1, 2):
+        usage = "use python -m data_scripts.synthetic DIRECTORY [SEED]"
+        raise UsageError(f"{len(arguments)} arguments are given; {usage}")
+    directory, seed = Path(arguments[0]), arguments[1] if len(arguments) == 2 else "0"
+    if not re.fullmatch(r"[0-9]{1,19}", seed):
+        raise UsageError(f"SEED {seed}: must be a whole number of at most 19 digits, such as 7")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)  # before the work, because it may fail
+        for split, count in COUNTS.items():
+            _write(directory, split, *draw_digits(count, int(seed), split))
+    except OSError as error:
+        reason = f"{error.filename}: cannot be written: {error.strerror}"
+        raise DataError(f"{reason}; choose another directory") from None
+    print(printable(f"{directory}: {' + '.join(f'{count:,}' for count in COUNTS.values())} digits"))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -53,6 +53,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"skipped {count}: {reason}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_steps_of_the_tests(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep compiled steps from one session to the next, in pytest's own cache and not in the user's."""
+    cache = getattr(pytestconfig, "cache", None)  # not there where pytest runs without its cache
+    directory = cache.mkdir("compiled") if cache else tmp_path_factory.mktemp("compiled")
+    os.environ["NUMBA_CACHE_DIR"] = str(directory)
+
+
 @pytest.fixture
 def nn(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command in this process, through its entry point."""

@@ -31,6 +31,7 @@ from tqdm import tqdm
 import data_scripts.mnist
 import data_scripts.synthetic  # noqa: F401 (both are imported here, so that no child has to)
 from mnist_nn import load_checkpoint, save_checkpoint
+from mnist_nn.runs.description import write_description
 from mnist_nn.runs.epoch_table import EpochTable
 from mnist_nn.runs.run_directory import RunDirectory
 
@@ -110,11 +111,12 @@ def save(path: str, other: str) -> Act:
 
 def append(path: str, columns: list[str], rows: list[dict[str, str]]) -> Act:
     table = EpochTable(Path(path), columns, first_epoch=1)
+    table.read()
     return lambda: table.append(rows)
 
 
 def describe(path: str, description: dict[str, Any]) -> Act:
-    return lambda: RunDirectory(Path(path)).describe(description)
+    return lambda: write_description(RunDirectory(Path(path)).description_file, description)
 
 
 ACTS: dict[str, Callable[..., Act]] = {"nn": nn, "save": save, "append": append, "describe": describe}

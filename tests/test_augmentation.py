@@ -1,5 +1,13 @@
 """Distorted images follow the formulas, stay within the limits, and depend only on seed and epoch."""
 
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -213,8 +221,6 @@ def test_inputs_other_than_bytes_are_refused(examples: Examples) -> None:
 
 def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its images have their own memory. The thread prepares only one epoch in advance."""
-    import threading
-
     done = [threading.Event() for _ in range(4)]
     call, count = Distortion.__call__, iter(range(4))
 
@@ -233,12 +239,65 @@ def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, mo
     epochs.close()
 
 
-def test_the_background_thread_ends_with_training(examples: Examples) -> None:
-    import threading
+def test_the_background_thread_ends_with_training(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, begun, call = threading.active_count(), threading.Event(), Distortion.__call__
 
-    before = threading.active_count()
+    def slow(self: Distortion, *arguments: object) -> object:
+        if threading.current_thread() is not threading.main_thread() and begun.is_set():
+            time.sleep(0.2)
+        begun.set()
+        return call(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Distortion, "__call__", slow)
     epochs = fresh_examples(config(rotation=10.0), examples, 0)
     next(epochs)
     assert threading.active_count() == before + 1
     epochs.close()
     assert threading.active_count() == before
+
+
+def images_of(epochs: Iterator[Examples]) -> list[bytes]:
+    return [fresh.inputs.tobytes() for fresh in epochs]
+
+
+def test_a_forked_process_sees_the_same_images(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child has no thread, and the parent's has not prepared the next epoch at the fork."""
+    expected = images_of(fresh_examples(config(rotation=10.0), examples, 0))
+    calls, forked, call = count(), threading.Event(), Distortion.__call__
+
+    def waiting(self: Distortion, *arguments: object) -> object:
+        if next(calls) == 1 and threading.current_thread() is not threading.main_thread():
+            forked.wait(60)
+        return call(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Distortion, "__call__", waiting)
+    epochs = fresh_examples(config(rotation=10.0), examples, 0)
+    first = next(epochs).inputs.tobytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, fork warns of threads
+        child = os.fork()
+    if not child:
+        signal.alarm(30)
+        os._exit(0 if [first, *images_of(epochs)] == expected else 1)
+    forked.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert [first, *images_of(epochs)] == expected
+
+
+def test_without_any_thread_the_images_are_the_same(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = images_of(fresh_examples(config(rotation=10.0), examples, 0))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert images_of(fresh_examples(config(rotation=10.0), examples, 0)) == expected
+
+
+def test_an_error_while_distorting_reaches_the_caller(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Distortion, "__call__", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        next(fresh_examples(config(rotation=10.0), examples, 0))

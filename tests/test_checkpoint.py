@@ -91,7 +91,8 @@ def test_a_flipped_bit_anywhere_is_detected(tmp_path: Path, random: np.random.Ge
 def test_files_that_are_not_checkpoints_are_refused(tmp_path: Path) -> None:
     """The message gives the file and the reason."""
     for name, content, expected in (
-        ("text", b"hello", "is not a checkpoint, or is truncated"),
+        ("text", b"hello", "is not a checkpoint of nn; name a run directory, or a file under its checkpoints/"),
+        ("three.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF", "is not a checkpoint of nn; name a run directory"),
         ("empty", b"", "is not a checkpoint, or is truncated"),
         ("pickle", pickle.dumps({"w1": [1.0]}), "is not a checkpoint"),
     ):
@@ -105,6 +106,14 @@ def test_files_that_are_not_checkpoints_are_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(tmp_path)
+
+
+def test_a_checkpoints_path_may_be_text_or_a_path(tmp_path: Path) -> None:
+    loaded = load_checkpoint(str(saved(tmp_path / "x.safetensors")))
+    save_checkpoint(f"{tmp_path}/y.safetensors", loaded.config, loaded.state)
+    assert (tmp_path / "y.safetensors").read_bytes() == (tmp_path / "x.safetensors").read_bytes()
+    with pytest.raises(CheckpointError, match="nothing: there is no such checkpoint"):
+        load_checkpoint(f"{tmp_path}/nothing")
 
 
 def test_tensors_must_match_the_configured_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

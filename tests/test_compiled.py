@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from conftest import Command, needs_numba
 
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
 from mnist_nn.chapter.activation import ACTIVATIONS, Array
+from mnist_nn.errors import ConfigError
 from mnist_nn.training.loop import Loop
 
 
@@ -69,10 +71,11 @@ def test_uncompiled_numba_steps_equal_the_chapters_steps_exactly(
     training: dict[str, object],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With compilation switched off, NumPy runs the steps that Numba would compile."""
+    """Without compilation, NumPy runs the steps that Numba would compile."""
     import numba
 
-    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba, "njit", lambda function, **_: function)
     config = settings(sizes, activation, output, cost, "float32", **training)
     found = parameters_after_an_epoch(config, compiled=True)
     np.testing.assert_array_equal(found, parameters_after_an_epoch(config, compiled=False))
@@ -123,13 +126,152 @@ def test_compiled_code_is_cached_and_rebuilt_if_damaged(cache: Path) -> None:
     config = settings((3, 2))
     first = parameters_after_an_epoch(config, compiled=True)
     kept = [file for file in cache.rglob("*") if file.is_file()]
-    assert {file.suffix for file in kept} == {".nbi", ".nbc"}
+    assert {file.suffix for file in kept} == {".nbi", ".nbc", ".sha256"}
     written = [file.stat().st_mtime_ns for file in kept]
     np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
     assert [file.stat().st_mtime_ns for file in kept] == written
     for file in kept:
         file.write_bytes(file.read_bytes()[:-9])
     np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+
+
+def files_in(directory: Path) -> list[Path]:
+    return sorted(file for file in directory.rglob("*") if file.is_file())
+
+
+@needs_numba
+@pytest.mark.parametrize("suffix", [".nbc", ".nbi"])
+def test_a_damaged_cache_file_never_reaches_numba(
+    suffix: str, cache: Path, monkeypatch: pytest.MonkeyPatch, random: np.random.Generator
+) -> None:
+    """Changed machine code would end the process, so the file is removed before Numba looks for it."""
+    from numba.core.caching import IndexDataCacheFile
+
+    read: list[bytes] = []
+    load = IndexDataCacheFile._load_data
+
+    def spy(self: IndexDataCacheFile, name: str) -> object:
+        read.append(Path(self._data_path(name)).read_bytes())
+        return load(self, name)
+
+    config = settings((3, 2))
+    first = parameters_after_an_epoch(config, compiled=True)
+    (file,) = cache.rglob(f"*{suffix}")
+    (code,) = cache.rglob("*.nbc")
+    whole = file.read_bytes()
+    monkeypatch.setattr(IndexDataCacheFile, "_load_data", spy)
+    for place in random.choice(len(whole), 2, replace=False):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << random.integers(8)
+        file.write_bytes(damaged)
+        read.clear()
+        np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+        assert read == []
+        kept = code.read_bytes()
+        np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+        assert read == [kept]
+        whole = file.read_bytes()
+
+
+@needs_numba
+@pytest.mark.parametrize("digest", [None, b"\xff"])
+def test_a_cache_file_without_its_digest_is_not_used(digest: bytes | None, cache: Path) -> None:
+    config = settings((3, 2))
+    first = parameters_after_an_epoch(config, compiled=True)
+    (code,) = cache.rglob("*.nbc")
+    (file,) = cache.rglob("*.nbc.sha256")
+    right, written = file.read_bytes(), code.stat().st_mtime_ns
+    file.unlink() if digest is None else file.write_bytes(digest)
+    np.testing.assert_array_equal(parameters_after_an_epoch(config, compiled=True), first)
+    assert code.stat().st_mtime_ns != written
+    assert len(file.read_bytes()) == len(right)
+
+
+@needs_numba
+def test_the_command_keeps_compiled_code_in_the_users_cache(small: Path, tmp_path: Path) -> None:
+    """Never in the package, where `pip uninstall` would leave it. Every file of code has its digest."""
+    import mnist_nn
+
+    package = Path(str(mnist_nn.__file__)).parent
+    before = [*package.rglob("*.nb[ci]")]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "caches"), "NUMBA_CACHE_DIR": ""}
+    program = (
+        "import sys\n"
+        "from nn_cli.data_directory import data_directory\n"
+        "from nn_cli.main import main\n"
+        "print(data_directory(None))\n"
+        "main(sys.argv[1:])\n"
+    )
+    environment.pop("NN_DATA_DIR")
+    command = [sys.executable, "-c", program, "train", str(small), "--quiet", "--set", "training.compiled=true"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    kept = {file.name for file in files_in(Path(done.stdout.splitlines()[0], "compiled"))}
+    code = {name for name in kept if name.endswith((".nbi", ".nbc"))}
+    assert len(code) == 2
+    assert kept == code | {f"{name}.sha256" for name in code}
+    assert [*package.rglob("*.nb[ci]")] == before
+
+
+@needs_numba
+def test_the_library_keeps_no_compiled_code_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    import mnist_nn
+
+    package = Path(str(mnist_nn.__file__)).parent
+    before = [*package.rglob("*.nb[ci]")]
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    parameters_after_an_epoch(settings((3, 2)), compiled=True)
+    assert [*package.rglob("*.nb[ci]")] == before
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ("NUMBA_DISABLE_JIT=1", "NUMBA_DISABLE_JIT switches Numba's compiler off; unset this environment variable"),
+        ("NUMBA_DISABLE_JIT=maybe", "its associated value 'maybe' could not be parsed.); correct the environment variables that begin with NUMBA_"),
+        ("NUMBA_NUM_THREADS=0", "Number of threads specified must be > 0.); correct the environment variables that begin with NUMBA_"),
+        ("NUMBA_NUM_THREADS=-3", "Number of threads specified must be > 0.); correct the environment variables that begin with NUMBA_"),
+        ("NUMBA_NUM_THREADS=many", "its associated value 'many' could not be parsed.); correct the environment variables that begin with NUMBA_"),
+    ],
+)  # fmt: skip
+def test_numbas_environment_is_refused_in_one_line(
+    variable: str, expected: str, small: Path, nn_process: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    """Without the compiler NumPy would run the steps, with other last bits."""
+    name, _, value = variable.partition("=")
+    process = nn_process(
+        "train", small, "--set", "training.compiled=true", "--run-dir", "run", env={**os.environ, name: value}
+    )
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert said.startswith("Error: training.compiled: true: ")
+    assert expected in said
+    assert said.endswith("or train anew with --set training.compiled=false\n")
+    assert said.count("\n") == 1
+    assert not Path("run").exists()
+
+
+@needs_numba
+def test_the_library_refuses_steps_that_numba_would_not_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    with pytest.raises(ConfigError, match="NUMBA_DISABLE_JIT"):
+        parameters_after_an_epoch(settings((3, 2)), compiled=True)
+
+
+def test_deep_networks_are_not_compiled(nn: Command) -> None:
+    """The limit is stated beside the key, whether it stands in the file or on the command line."""
+    for layers, code in ((32, 0), (33, 2)):
+        sizes = "-".join(["784"] + ["10"] * layers)
+        outcome = nn("config", "quickstart", "--set", f"network.sizes={sizes}", "--set", "training.compiled=true")
+        assert outcome.code == code
+    assert outcome.error == (
+        "Error: --set training.compiled=true: training.compiled: true: is for networks of at most 32 layers, and this "
+        "one has 33: it would compile for minutes; set training.compiled=false"
+    )
 
 
 def not_the_sigmoid(z: Array, out: Array) -> Array:

@@ -1,5 +1,6 @@
 """Configuration: strict YAML 1.2, overrides, defaults, and errors that say what to do."""
 
+import re
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +10,7 @@ from conftest import Command
 
 from mnist_nn import Config, read_config
 from mnist_nn.configuration.reader import MAX_BYTES, parse_config
+from mnist_nn.configuration.recipes import recipe_names
 from mnist_nn.configuration.writer import to_yaml
 from mnist_nn.errors import ConfigError
 
@@ -82,7 +84,7 @@ def test_gradient_norms_are_off_by_default(nn: Command) -> None:
 
 
 BAD = [
-    ("seed: 0\ntraining:\n  learning_rat: 1.0\n", "my.yaml:3: training.learning_rat: unknown key; did you mean learning_rate?"),
+    ("seed: 0\ntraining:\n  learning_rat: 1.0\n", "my.yaml:3: training.learning_rat: unknown key; did you mean training.learning_rate?"),
     ("sed: 0", "my.yaml:1: sed: unknown key; did you mean seed?"),
     ("zzz: 0", "my.yaml:1: zzz: unknown key; the keys here are seed, dtype, data, augmentation, network, cost, training"),
     ("training: {epochs: ten}", "my.yaml:1: training.epochs: 'ten': must be a valid integer, ≥ 1 and ≤ 1000000"),
@@ -102,8 +104,8 @@ BAD = [
     ("augmentation: {shift: .nan}", "my.yaml:1: augmentation.shift: nan: must be a finite number"),
     ("augmentation: {elastic: {sigma: 0}}", "my.yaml:1: augmentation.elastic.sigma: 0: must be ≥ 1"),
     ("augmentation: {elastic: {alpha: many}}", "my.yaml:1: augmentation.elastic.alpha: 'many': must be a valid number"),
-    ("augmentation: {elastic: {apha: 36}}", "my.yaml:1: augmentation.elastic.apha: unknown key; did you mean alpha?"),
-    ("augmentation: {elastik: {alpha: 36}}", "my.yaml:1: augmentation.elastik: unknown key; did you mean elastic?"),
+    ("augmentation: {elastic: {apha: 36}}", "my.yaml:1: augmentation.elastic.apha: unknown key; did you mean augmentation.elastic.alpha?"),
+    ("augmentation: {elastik: {alpha: 36}}", "my.yaml:1: augmentation.elastik: unknown key; did you mean augmentation.elastic?"),
     ("augmentation: true", "my.yaml:1: augmentation: True: must be a mapping of keys"),
     ("network:\n  sizes: [5, 1]\naugmentation:\n  rotation: 2", "my.yaml:3: augmentation: needs square images, but 5 inputs (network.sizes) do not form a square"),
     ("training: {warmup: -1}", "my.yaml:1: training.warmup: -1: must be ≥ 0"),
@@ -130,26 +132,41 @@ BAD = [
     ("# only a comment\n", "my.yaml: is empty"),
     ("training: {epochs: 1", "my.yaml:1: not valid YAML"),
     ("a: &x [1]\nb: *x", "my.yaml:1: &x: YAML anchors and aliases are not supported; repeat the value"),
-    ("seed: !!python/object:os.system {}", "my.yaml:1: not valid YAML: could not determine a constructor"),
+    ("seed: !!python/object:os.system {}", "my.yaml:1: !!python/object:os.system: YAML tags are not supported; leave it out"),
     ("seed: 0\n---\nseed: 1", "not valid YAML"),
     ("x: " + "[" * 2000 + "]" * 2000, "my.yaml:1: nested more than 10 deep"),
     ("seed: " + "9" * 5000, "my.yaml:1: not valid YAML: '99999"),
     ("seed: 0x" + "f" * 50_000, "my.yaml:1: seed: a huge number: must be ≥ 0 and < 9223372036854775808"),
     ("\n? " + "9" * 5000 + "\n: 1", "my.yaml:2: not valid YAML: '99999"),
     ("\ntraining: {learning_rate: 1e999}", "my.yaml:2: training.learning_rate: inf: must be a finite number"),
-    ("\nseed: 2020-99-99", "my.yaml:2: not valid YAML: '2020-99-99' cannot be read as timestamp"),
-    ("seed: 2020-01-01", "my.yaml:1: seed: datetime.date(2020, 1, 1): must be a valid integer"),
-    ("seed: !!int abc", "my.yaml:1: not valid YAML: 'abc' cannot be read as int"),
-    ("seed: !!float ''", "my.yaml:1: not valid YAML: '' cannot be read as float"),
-    ("seed: !!bool maybe", "my.yaml:1: not valid YAML: 'maybe' cannot be read as bool"),
-    ("seed: !!binary aGk=", "my.yaml:1: seed: b'hi': must be a valid integer"),
-    ("seed: !!binary é", "my.yaml:1: not valid YAML: failed to convert base64"),
-    ("seed: !!set {a}", "my.yaml:1: seed: {'a'}: must be a valid integer"),
-    ("!!set {seed, cost}", "my.yaml: must be a mapping of keys"),
-    ("seed: !!omap [a: 1]", "my.yaml:1: seed: ordereddict"),
-    ("seed: !!python/name:os.system", "could not determine a constructor"),
-    ("seed: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
-    ("seed: !" + "x" * 5000 + " 1", "my.yaml:1: not valid YAML: could not determine a constructor"),
+    ("\nseed: 2020-99-99", "my.yaml:2: seed: '2020-99-99': must be a valid integer"),
+    ("seed: 2020-01-01", "my.yaml:1: seed: '2020-01-01': must be a valid integer"),
+    ("seed: !!int abc", "my.yaml:1: !!int: YAML tags are not supported; leave it out"),
+    ("seed: !!float ''", "my.yaml:1: !!float: YAML tags are not supported; leave it out"),
+    ("seed: !!bool maybe", "my.yaml:1: !!bool: YAML tags are not supported; leave it out"),
+    ("seed: !!binary aGk=", "my.yaml:1: !!binary: YAML tags are not supported; leave it out"),
+    ("seed: !!binary é", "my.yaml:1: !!binary: YAML tags are not supported; leave it out"),
+    ("seed: !!set {a}", "my.yaml:1: !!set: YAML tags are not supported; leave it out"),
+    ("!!set {seed, cost}", "my.yaml:1: !!set: YAML tags are not supported; leave it out"),
+    ("seed: !!omap [a: 1]", "my.yaml:1: !!omap: YAML tags are not supported; leave it out"),
+    ("seed: !!python/name:os.system", "my.yaml:1: !!python/name:os.system: YAML tags are not supported; leave it out"),
+    ("seed: !!python/object/apply:os.system [ls]", "my.yaml:1: !!python/object/apply:os.system: YAML tags are not supported; leave it out"),
+    ("\nseed: !!int 3", "my.yaml:2: !!int: YAML tags are not supported; leave it out"),
+    ("\nseed: !<tag:yaml.org,2002:int> 3", "my.yaml:2: !!int: YAML tags are not supported; leave it out"),
+    ("seed: !!float 3", "my.yaml:1: !!float: YAML tags are not supported; leave it out"),
+    ("seed: !x 3", "my.yaml:1: !x: YAML tags are not supported; leave it out"),
+    ("seed: ! 3", "my.yaml:1: !: YAML tags are not supported; leave it out"),
+    ("!!map {seed: 1}", "my.yaml:1: !!map: YAML tags are not supported; leave it out"),
+    ("training: !!map {epochs: 1}", "my.yaml:1: !!map: YAML tags are not supported; leave it out"),
+    ("!!str seed: 1", "my.yaml:1: !!str: YAML tags are not supported; leave it out"),
+    ("network: {sizes: !!seq [2, 1]}", "my.yaml:1: !!seq: YAML tags are not supported; leave it out"),
+    ("%TAG !e! tag:example.org,2000:\n---\nseed: !e!x 1", "my.yaml:3: tag:example.org,2000:x: YAML tags are not supported; leave it out"),
+    ("network: {sizes: 784-30-}", "my.yaml:1: network.sizes: '784-30-': must be a valid list (neurons in each layer"),
+    ("network: {sizes: 784--10}", "my.yaml:1: network.sizes: '784--10': must be a valid list"),
+    ("network: {sizes: 784-3x-10}", "my.yaml:1: network.sizes: '784-3x-10': must be a valid list"),
+    ("network: {sizes: '784'}", "my.yaml:1: network.sizes: '784': must be a valid list"),
+    ("network: {sizes: 784-0-10}", "my.yaml:1: network.sizes: 0: must be greater than or equal to 1"),
+    ("seed: !" + "x" * 5000 + " 1", "my.yaml:1: !xxxx"),
     ("training:\n  <<: {epochs: 3}", "my.yaml:2: <<: YAML merge keys are not supported; write the keys out"),
     ("seed: 1\n<<: [{seed: 2}]", "my.yaml:2: <<: YAML merge keys are not supported; write the keys out"),
     ("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]", "my.yaml:1: &a: YAML anchors and aliases are not supported; repeat the value"),
@@ -159,7 +176,7 @@ BAD = [
     ("seed: 1\ntraining: {epochs: 1, epochs: 2}", "my.yaml:2: not valid YAML: found duplicate key"),
     ("{a: " * 11 + "1" + "}" * 11, "my.yaml:1: nested more than 10 deep"),
     ("- " * 500 + "1", "my.yaml:1: nested more than 10 deep"),
-    ("seed: 1\n2020-01-01: 3", "my.yaml:1: datetime.date(2020, 1, 1): is not a key; the keys here are seed, dtype"),
+    ("seed: 1\n2020-01-01: 3", "my.yaml:2: 2020-01-01: unknown key; the keys here are seed, dtype"),
     ("null: 3", "my.yaml:1: None: is not a key; the keys here are seed, dtype"),
     ("training: {1: 3}", "my.yaml:1: 1: is not a key; the keys here are epochs, batch_size"),
     ("'': 3", "my.yaml:1: '': unknown key; the keys here are seed"),
@@ -191,7 +208,7 @@ def test_a_bad_configuration_is_refused_with_place_and_reason(text: str, expecte
         ("training.epochs", "--set training.epochs: needs the form KEY=VALUE, such as training.epochs=5"),
         ("=5", "--set =5: needs the form KEY=VALUE"),
         ("training.epochs=0", "--set training.epochs=0: training.epochs: 0: must be ≥ 1 and ≤ 1000000"),
-        ("training.epoch=3", "--set training.epoch=3: training.epoch: unknown key; did you mean epochs?"),
+        ("training.epoch=3", "--set training.epoch=3: training.epoch: unknown key; did you mean training.epochs?"),
         ("seed.x=3", "--set seed.x=3: seed is not a section"),
         ("seed=[", "--set seed=[:1: not valid YAML"),
         ("9" * 5000 + "=1", "…: unknown key; the keys here are seed"),
@@ -212,6 +229,65 @@ def test_a_bad_configuration_is_refused_with_place_and_reason(text: str, expecte
 )
 def test_a_bad_override_is_quoted_in_the_error(override: str, expected: str) -> None:
     assert expected in error_message("seed: 0\nnetwork: {sizes: [4, 5]}", override)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        # the same name in another section
+        ("epochs", "training.epochs"), ("sizes", "network.sizes"), ("data.momentum", "training.momentum"),
+        ("network.seed", "seed"), ("sigma", "augmentation.elastic.sigma"), ("Epochs", "training.epochs"),
+        ("elastic.alpha", "augmentation.elastic"), ("batch-size", "training.batch_size"),
+        # the name that other programs use
+        ("lr", "training.learning_rate"), ("eta", "training.learning_rate"), ("η", "training.learning_rate"),
+        ("training.lr", "training.learning_rate"), ("batch", "training.batch_size"), ("batchsize", "training.batch_size"),
+        ("weight_decay", "training.l2"), ("layers", "network.sizes"), ("hidden", "network.sizes"), ("loss", "cost"),
+        # a misspelt name
+        ("trainin.epochs", "training"), ("learning_rat", "training.learning_rate"), ("training_epochs", "training.epochs"),
+        ("training.epoch", "training.epochs"), ("epoch", "training.epochs"), ("early_stop", "training.early_stopping"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_suggests_the_full_key(key: str, meant: str) -> None:
+    message = error_message("seed: 0", f"{key}=3")
+    assert message.endswith(f": unknown key; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("key", ["optimizer", "zzz", "training.zzz", "x" * 9000])
+def test_an_unknown_key_near_to_none_lists_the_keys(key: str) -> None:
+    assert ": unknown key; the keys here are " in error_message("seed: 0", f"{key}=3")
+
+
+@pytest.mark.parametrize("sizes", ["784-30-10", "'784-30-10'", "[784, 30, 10]", "1024-10-10", "2020-12-31", "9-1"])
+def test_sizes_may_be_written_as_they_are_printed(sizes: str) -> None:
+    """Four digits, two and two are no date."""
+    expected = [int(n) for n in re.findall("[0-9]+", sizes)]
+    for config in (
+        parse_config(f"network: {{sizes: {sizes}}}", "x"),
+        parse_config("seed: 0", "x", [f"network.sizes={sizes}"]),
+    ):
+        assert config.network.sizes == expected
+    assert Config.model_validate({"network": {"sizes": "784-30-10"}}).network.sizes == [784, 30, 10]
+
+
+def test_a_recipe_or_a_path_is_read_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that names a recipe is the recipe, a Path is always a file."""
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text("seed: 3")
+    Path("quickstart").write_text("seed: 4")
+    assert read_config("my.yaml") == read_config(Path("my.yaml")) == Config(seed=3)
+    assert read_config("quickstart", ["seed=7"]).seed == 7
+    assert read_config("quickstart").data.source == "synthetic"
+    assert read_config(Path("quickstart")).seed == read_config("./quickstart").seed == 4
+    assert {f"{name}.yaml" for name in recipe_names()} == set(RECIPES)
+    for missing in ("quickstar", Path("nowhere"), Path("mnist")):
+        with pytest.raises(
+            ConfigError, match=rf"^{missing}: is neither a file nor a recipe; the recipes are 3blue1brown, "
+        ):
+            read_config(missing)
+    with pytest.raises(ConfigError, match="null byte"):
+        read_config("a\0b")
+    with pytest.raises(ConfigError, match=r"^recipe chain: cost: cross_entropy needs data.targets|^--set"):
+        read_config("chain", ["data.targets=[[5]]", "cost=cross_entropy"])
 
 
 def test_only_the_first_of_several_problems_is_shown() -> None:

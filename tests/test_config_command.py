@@ -19,6 +19,8 @@ def test_config_prints_a_complete_configuration(nn: Command) -> None:
     assert config.training.epochs == 2
     assert all(f"{key}:" in outcome.out for key in ("seed", "dtype", "momentum", "early_stopping"))
     assert "# hidden layers: sigmoid, tanh, relu or identity" in outcome.out
+    for line in outcome.out.splitlines():
+        assert line.endswith(":") or "  # " in line, line
 
 
 def test_schema_prints_the_json_schema_of_configurations(nn: Command) -> None:

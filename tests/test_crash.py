@@ -119,9 +119,10 @@ def error_line() -> str:
 # Instants
 
 
-ENDS = {  # before training starts, Ctrl-C gives this exit code, but SIGTERM kills the process
-    signal.SIGINT: {130},
+ENDS = {  # before the command starts and after it has ended, these signals kill the process
+    signal.SIGINT: {130},  # or raise KeyboardInterrupt, because the child does not end with its command
     signal.SIGTERM: {143, -signal.SIGTERM},
+    signal.SIGHUP: {129, -signal.SIGHUP},
     signal.SIGKILL: {-signal.SIGKILL},
 }
 
@@ -132,7 +133,7 @@ def test_runs_killed_at_any_instant_resume_to_identical_results(
 ) -> None:
     """Interrupts and resumes a run until it finishes, then starts another, until every instant was tried.
 
-    The signals are SIGINT, SIGTERM and SIGKILL.
+    The signals are SIGINT, SIGTERM, SIGHUP and SIGKILL.
     """
     instants = random.Random(number)
     started = time.monotonic()

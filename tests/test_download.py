@@ -653,6 +653,23 @@ def mirrors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.usefixtures("tiny_mnist")
+def test_a_download_without_any_thread_is_refused_in_one_line(
+    directory: Path, nn: Run, mirrors: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    next(directory.iterdir()).unlink()
+    mirrors("https://mirror.test/")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    code, _, err = nn("download")
+    assert code == 1
+    assert err[-1].startswith("Error: https://mirror.test/")
+    assert err[-1].endswith("can't start new thread; end other programs, or raise `ulimit -u`")
+    assert sum("Error" in line for line in err) == 1
+
+
+@pytest.mark.usefixtures("tiny_mnist")
 def test_nn_download_does_nothing_if_all_files_are_intact(
     directory: Path, nn: Run, mirrors: Callable[..., None], server: LyingServer
 ) -> None:

@@ -96,8 +96,13 @@ def test_the_text_fits_60_columns(nn: Command, run: Path) -> None:
 BAD = [
     (["nowhere"], 1, "Error: nowhere: there is no such run directory or checkpoint"),
     (["."], 1, "Error: .: is not a run directory (it holds no run.json)"),
-    (["small.yaml"], 1, "Error: small.yaml: is not a checkpoint, or is truncated"),
-    (["small.yaml", "--checkpoint", "last"], 2, "--checkpoint needs a run directory, but small.yaml is a file"),
+    (["small.yaml"], 1, "Error: small.yaml: is a configuration, not a run; train it first with `nn train small.yaml`"),
+    (["runs/one/metrics.csv"], 1, "Error: runs/one/metrics.csv: is not a checkpoint of nn; name a run directory"),
+    (
+        ["runs/one/metrics.csv", "--checkpoint", "last"],
+        2,
+        "--checkpoint needs a run directory, but runs/one/metrics.csv is a file",
+    ),
     (["--split", "tset"], 2, "Error: Invalid value for '--split': 'tset' is not one of 'test', 'validation', 'train'"),
     (["--data-dir", "nowhere"], 1, "nowhere: there is no such data directory"),
 ]
@@ -116,7 +121,7 @@ def test_bad_input_gets_a_one_line_error(
 def test_without_any_run_the_error_suggests_nn_train(nn: Command) -> None:
     outcome = nn("evaluate")
     assert outcome.code == 1
-    assert outcome.error.startswith("Error: runs: there are no runs here yet; make one with `nn train`")
+    assert outcome.error.startswith("Error: runs: there are no runs here yet; make one with `nn train quickstart`")
 
 
 def test_a_run_without_a_best_checkpoint_suggests_last(nn: Command, run: Path) -> None:
@@ -198,6 +203,27 @@ def test_the_text_lists_precision_recall_and_support(nn: Command, run: Path) -> 
     for digit in figures:
         expected = [percent(digit["precision"]), percent(digit["recall"]), str(digit["support"])]
         assert [str(digit["digit"]), *expected] in [line.split() for line in lines]
+
+
+@pytest.mark.parametrize(
+    "command", [["evaluate"], ["inspect-gradients"], ["evaluate", "--checkpoint", "last"]], ids=" ".join
+)
+def test_a_configuration_or_another_file_is_no_run(command: list[str], nn: Command) -> None:
+    """The error says what to do with either."""
+    for name in ("my two.yaml", "-two.yml"):
+        Path(name).write_text("seed: 0")
+        quoted = {"my two.yaml": "'my two.yaml'", "-two.yml": "./-two.yml"}[name]
+        outcome = nn(*command, "--", name)
+        assert outcome.code == 1
+        assert outcome.error == (
+            f"Error: {name}: is a configuration, not a run; train it first with `nn train {quoted}`, "
+            f"or inspect it untrained with `nn inspect-gradients {quoted} --init`"
+        )
+    Path("three.jpg").write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+    if "--checkpoint" not in command:
+        assert nn(*command, "three.jpg").error.endswith(
+            "three.jpg: is not a checkpoint of nn; name a run directory, or a file under its checkpoints/"
+        )
 
 
 def test_another_data_source_does_not_use_the_runs_directory(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import Command
-from fuzz.targets import CONFIG, TARGETS, crafted, fuzz_checkpoint, fuzz_config, fuzz_idx, seeds
+from fuzz.targets import CONFIG, TARGETS, crafted, fuzz_checkpoint, fuzz_config, fuzz_digits, fuzz_idx, fuzz_run, seeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +178,18 @@ def test_the_configuration_loader_survives_any_override(path: list[str], value: 
 
 
 @properties
+@given(mutated(seeds("run", DIRECTORY)))
+def test_the_readers_of_a_run_survive_damaged_files(content: bytes) -> None:
+    fuzz_run(content, DIRECTORY)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(mutated(seeds("digits", DIRECTORY)))
+def test_a_damaged_cache_of_digits_is_drawn_again(content: bytes) -> None:
+    fuzz_digits(content, DIRECTORY)
+
+
+@properties
 @given(mutated([seed for seed in seeds("checkpoint", DIRECTORY) if seed[0] == 0]))
 def test_the_checkpoint_reader_survives_mutated_checkpoints(content: bytes) -> None:
     """It refuses every checkpoint that differs from the original."""
@@ -228,17 +240,17 @@ def sized(content: bytes, size: int) -> Callable[[Path], object]:
 F32 = '{"w1":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]}}'
 EMPTY = ",".join(f'"t{i}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for i in range(50_000))
 GREEDY: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
-    "a header of 2^63 bytes": (header("{}", 2**63), ": is not a checkpoint, or is truncated: its header would take 9,223"),
-    "a header of 99 MB that is not there": (header("{}", 99_000_000), ": is not a checkpoint, or is truncated: its header would take 99,"),
-    "a header of 99 MB of zeros": (sized(header("{}", 99_000_000), 99_000_008), ": is not a checkpoint, or is truncated: its header would take 99,"),
+    "a header of 2^63 bytes": (header("{}", 2**63), ": is not a checkpoint of nn; name a run directory"),
+    "a header of 99 MB that is not there": (header("{}", 99_000_000), ": is not a checkpoint of nn; name a run directory"),
+    "a header of 99 MB of zeros": (sized(header("{}", 99_000_000), 99_000_008), ": is not a checkpoint of nn; name a run directory"),
     "a tensor of 4 TB that is not there": (header(F32 % (10**12, 4 * 10**12)), ": is not a checkpoint, or is truncated: "),
     "a tensor whose size overflows": (header(F32 % (2**63, 8)), ": is not a checkpoint, or is truncated: "),
     "a tensor of 8 GB in a sparse file": (lambda path: sized(h := header(F32 % (2 * 10**9, 8 * 10**9)), len(h) + 8 * 10**9)(path), ": "),
-    "fifty thousand tensors": (header("{" + EMPTY + "}"), ": is a safetensors file, but not a checkpoint of nn"),
+    "fifty thousand tensors": (header("{" + EMPTY + "}"), ": is not a checkpoint of nn; name a run directory"),
     "a network of 10^12 weights": (crafted(config='{"network":{"sizes":[1000000,1000000]}}'), ": does not hold the network it describes: "),
     "the same with the right names": (crafted(config='{"network":{"sizes":[1000000,1000000,1000000]},"training":{"momentum":0.5}}'), ": does not hold the network it describes: w1 is float32 (2, 3), not float32 (1000000, 1000000)"),
     "a network of a thousand such layers": (crafted(config='{"network":{"sizes":[' + "1000000," * 999 + "1]}}"), ": does not hold the network it describes: "),
-    "metadata of 8 MB": (crafted(state="[" * (8 << 20)), ": does not hold the network it describes: "),
+    "metadata of 8 MB": (crafted(state="[" * (8 << 20)), ": is not a checkpoint of nn; name a run directory"),
     "idx that declares 4 GB": (sized(bytes.fromhex("00000803 00000400 00000400 00001000"), 100), ": declares data of the shape (1024, 1024, 4096); at most"),
     "idx of 1 GB in a sparse file": (sized(bytes.fromhex("00000803 00000400 00000400 00000400"), (1 << 30) + 16), ": does not fit into the memory that is free"),
 }  # fmt: skip

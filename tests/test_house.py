@@ -118,7 +118,7 @@ def test_nothing_uses_numpys_global_random_state() -> None:
 def test_help_loads_no_heavy_modules() -> None:
     program = (
         "import sys\n"
-        "from nn_cli.main import main\n"
+        "from nn_cli.__main__ import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print(*sys.modules, file=sys.stderr)\n"

@@ -2,7 +2,10 @@
 
 import contextlib
 import gzip
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +202,25 @@ def test_a_missing_directory_or_file_is_reported(tmp_path: Path) -> None:
         read_split(tmp_path / "nowhere", "train")
     with pytest.raises(DataError, match=r"nothing: there is no such file"):
         read_idx(tmp_path / "nothing", 3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_described_files_cannot_colour_the_terminal(encoding: str, tmp_path: Path) -> None:
+    good, bad = tmp_path / "\x1b[31m-labels-é", tmp_path / "\x1b[31m-images"
+    write_idx(good, np.zeros(3, np.uint8))
+    bad.write_bytes(b"<html>")
+
+    def describe(*arguments: object) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "data_scripts.idx", *map(str, arguments)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": encoding}
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    name = r"\x1b[31m-labels-" + ("é" if encoding == "utf-8" else r"\xe9")
+    assert describe(good) == (0, f"{tmp_path}/{name}: uint8 (3,)\n", "")
+    code, out, err = describe(bad)
+    assert (code, out) == (1, "")
+    assert err.startswith(rf"Error: {tmp_path}/\x1b[31m-images: is not an IDX file")
+    code, out, err = describe()
+    assert (code, out, err) == (2, "", "Error: no file is named; use python -m data_scripts.idx FILE...\n")

@@ -317,3 +317,10 @@ def test_bad_input_gets_a_one_line_error(
     assert outcome.code == code
     assert expected in outcome.error
     assert outcome.out == ""
+
+
+def test_a_depth_beyond_any_network_follows_the_whole_chain(nn: Command) -> None:
+    whole = nn("inspect-gradients", "chain", "--init", "--depth", "3")
+    beyond = nn("inspect-gradients", "chain", "--init", "--depth", "9" * 20)
+    assert (beyond.code, beyond.out) == (0, whole.out)
+    assert f"--depth {'9' * 20}: the chain of this network has only 3 layers\n" in beyond.err

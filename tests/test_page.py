@@ -14,7 +14,7 @@ import pytest
 from conftest import Command
 
 from data_scripts.idx import read_split
-from mnist_nn import COSTS, Network, backprop, forward, load_checkpoint
+from mnist_nn import COSTS, Network, backprop, forward, initial_state, load_checkpoint, read_config
 from mnist_nn.chapter.activation import ACTIVATIONS
 from mnist_nn.examples.dataset import Examples
 from mnist_nn.examples.deslanting import deslant
@@ -633,11 +633,7 @@ def test_the_chains_page_has_number_inputs_instead_of_images(nn: Command, browse
     assert open_page.find(".sheet").count() == 0
     open_page.find("input[aria-label='a(0)[0]']").fill("0.9")
     open_page.find("input[aria-label='a(0)[0]']").press("Enter")
-    from nn_cli.recipes import read_recipe
-
-    from mnist_nn import initial_state
-
-    network = initial_state(read_recipe("chain", ())).network
+    network = initial_state(read_config("chain")).network
     passed = forward(network, np.array([[0.9]]))
     gradient = backprop(network, COSTS["squared_error"], passed, np.array([[1.0]])).gradient
     weight = document["weight"]

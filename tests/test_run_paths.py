@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sysconfig
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -51,18 +52,19 @@ def test_a_run_may_have_any_name(name: str, nn: Command) -> None:
 
 
 REFUSED = [
-    ("directory", "directory: exists already, and a run is never written over; choose another --run-dir"),
-    ("link", "link: exists already, and a run is never written over; choose another --run-dir"),
-    ("nowhere", "nowhere: exists already, and a run is never written over; choose another --run-dir"),
-    ("file", "file: exists already, and a run is never written over; choose another --run-dir"),
-    ("directory/..", "directory/..: exists already, and a run is never written over"),
-    ("", ".: exists already, and a run is never written over"),
-    ("nowhere/run", "nowhere/run: the run directory cannot be made: nowhere: File exists; choose another with --run-dir"),
-    ("file/run", "file/run: the run directory cannot be made: Not a directory; choose another with --run-dir"),
+    ("directory", "directory: exists already, and a run is never overwritten; choose another --run-dir"),
+    ("link", "link: exists already, and a run is never overwritten; choose another --run-dir"),
+    ("nowhere", "nowhere: exists already, and a run is never overwritten; choose another --run-dir"),
+    ("file", "file: exists already, and a run is never overwritten; choose another --run-dir"),
+    ("directory/..", "directory/..: exists already, and a run is never overwritten"),
+    ("", ".: exists already, and a run is never overwritten"),
+    ("nowhere/run", "nowhere/run: the run directory cannot be made: nowhere: is not a directory; choose another with --run-dir"),
+    ("/".join("d" * 1100), "the run directory cannot be made: it is nested too deep; choose another with --run-dir"),
+    ("file/run", "file/run: the run directory cannot be made: file: is not a directory; choose another with --run-dir"),
     (LONGEST + "n", f"{LONGEST}n: the run directory cannot be made: File name too long; choose another with --run-dir"),
     ("\x1b[31m" + LONGEST, f"\\x1b[31m{LONGEST}: the run directory cannot be made: File name too long"),
     (f"{DEEP}/{LONGEST}", f"{DEEP}/{LONGEST}: the run directory cannot be made: File name too long"),
-    (f"{DEEP}/{'n' * 90}", f"{DEEP}/{'n' * 90}/checkpoints: File name too long"),
+    (f"{DEEP}/{'n' * 90}", f"{DEEP}/{'n' * 90}: the run directory cannot be made: File name too long"),
 ]  # fmt: skip
 
 
@@ -87,6 +89,18 @@ def test_a_path_that_is_not_a_run_is_refused(name: str, command: list[str], nn: 
     assert outcome.code in (1, 2)
     assert outcome.error.isprintable()
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_linked_lock_leaves_its_target_alone(nn: Command) -> None:
+    """Older versions of filelock follow the link and empty the file."""
+    assert "filelock>=3.20.1" in (requires("mnist-nn") or [])
+    nn("train", "chain", "--quiet", "--run-dir", "run")
+    Path("precious").write_text("my notes")
+    Path("run/.lock").unlink(missing_ok=True)
+    Path("run/.lock").symlink_to("../precious")
+    outcome = nn("train", "--resume", "run")
+    assert Path("precious").read_text() == "my notes"
+    assert outcome.code == 0 or outcome.error
 
 
 def test_names_that_are_not_utf_8_survive_the_shell() -> None:

@@ -1,5 +1,7 @@
 """The digits that the program draws itself."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +83,22 @@ def test_an_unwritable_cache_causes_no_error(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(COUNTS, "train", 20)
     (tmp_path / "file").write_text("in the way")
     assert len(load_synthetic("train", tmp_path / "file")[0]) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["made", "abc"], 2, "SEED abc: must be a whole number of at most 19 digits, such as 7"),
+        (["made", "-1"], 2, "SEED -1: must be a whole number of at most 19 digits, such as 7"),
+        (["made", "1" * 5000], 2, f"SEED {'1' * 5000}: must be a whole number of at most 19 digits, such as 7"),
+        (["made", "\x1b[31m"], 2, r"SEED \x1b[31m: must be a whole number of at most 19 digits, such as 7"),
+        ([], 2, "0 arguments are given; use python -m data_scripts.synthetic DIRECTORY [SEED]"),
+        (["/dev/null/x"], 1, "/dev/null/x: cannot be written: Not a directory; choose another directory"),
+    ],
+    ids=["letters", "negative", "long", "escape sequence", "nothing", "not a directory"],
+)
+def test_drawing_with_bad_arguments_is_refused_in_one_line(arguments: list[str], code: int, message: str) -> None:
+    command = [sys.executable, "-m", "data_scripts.synthetic", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"Error: {message}\n")
+    assert not Path("made").exists()

@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from mnist_nn import Config, initial_state, load_checkpoint, read_config, save_checkpoint
 from mnist_nn.errors import RunError
+from mnist_nn.runs.recorder import Recorder
 from mnist_nn.runs.run_directory import RunDirectory
 from mnist_nn.training.loop import Progress
 from mnist_nn.training.state import GradientNorms
@@ -114,7 +115,7 @@ def test_an_existing_run_directory_is_never_overwritten(nn: Command, small: Path
     Path("mine/notes").write_text("keep")
     outcome = nn("train", small, "--run-dir", "mine")
     assert outcome.code == 1
-    assert outcome.error == "Error: mine: exists already, and a run is never written over; choose another --run-dir"
+    assert outcome.error == "Error: mine: exists already, and a run is never overwritten; choose another --run-dir"
     assert [file.name for file in Path("mine").iterdir()] == ["notes"]
     nn("train", small, "--run-dir", "a run", "--quiet")
     again = nn("train", small, "--run-dir", "a run")
@@ -125,7 +126,7 @@ def test_a_run_directory_that_cannot_be_created_is_reported(nn: Command, small: 
     Path("file").write_text("")
     outcome = nn("train", small, "--run-dir", "file/run")
     assert outcome.code == 1
-    assert outcome.error.startswith("Error: file/run: the run directory cannot be made: Not a directory")
+    assert outcome.error.startswith("Error: file/run: the run directory cannot be made: file: is not a directory")
 
 
 def test_a_read_only_run_directory_is_reported(nn: Command, small: Path) -> None:
@@ -147,7 +148,7 @@ def wait_for_rows(run: Path, count: int) -> None:
     raise AssertionError("training did not get going")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_saves_the_state_and_sets_the_exit_code(
     number: int, code: int, nn_process: Callable[..., "subprocess.Popen[str]"], small: Path
 ) -> None:
@@ -356,7 +357,8 @@ def test_infinite_and_nan_norms_are_saved_unchanged() -> None:
     config = Config.model_validate({"network": {"sizes": [1, 1]}, "training": {"gradient_norms": True}})
     state = initial_state(config)
     run = RunDirectory.create(Path("run"), config, state, {})
-    list(run.record(config, state, [Progress(0, 0, 1, gradient_norms=GradientNorms(0, {1: np.inf}, {1: np.nan}))]))
+    progress = [Progress(0, 0, 1, gradient_norms=GradientNorms(0, {1: np.inf}, {1: np.nan}))]
+    list(Recorder(run, config, state).record(progress))
     assert Path("run/gradients.csv").read_text().splitlines()[1] == "0,1,inf,nan"
     (norms,) = run.gradient_norms(config)
     assert norms.dC_dw[1] == np.inf

@@ -31,12 +31,13 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
 
     Raises RunError, CheckpointError, ConfigError or UsageError.
     """
-    from mnist_nn import initial_state, load_checkpoint
+    from mnist_nn import initial_state, load_checkpoint, read_config
+    from mnist_nn.configuration.recipes import recipe_names
     from mnist_nn.errors import RunError
     from mnist_nn.runs.checkpoint import Checkpoint
     from mnist_nn.runs.run_directory import RunDirectory
 
-    from ..recipes import read_recipe, recipe_name, recipe_names
+    from ..recipes import recipe_name
     from ..runs import find_checkpoint
 
     if (
@@ -44,7 +45,7 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
         and run is not None
         and (run in recipe_names() or (Path(run).is_file() and Path(run).suffix != ".safetensors"))
     ):
-        config = read_recipe(run, ())
+        config = read_config(run)
         return Subject(recipe_name(run), Checkpoint(config, initial_state(config)), [])
     if init and name is not None:
         raise click.UsageError("--init and --checkpoint cannot be used together; --init is the network before training")

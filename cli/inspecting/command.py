@@ -144,6 +144,7 @@ def inspect_gradients(
     rate = learning_rate(state.epoch - is_over, config.training)
     if depth > network.L:
         note(f"--depth {depth}: the chain of this network has only {counted(network.L, 'layer')}")
+        depth = network.L
     checked = _check(inspection, config.seed, check_all=check_all) if check or check_all else None
     report = Report(
         name=subject.name,
@@ -191,13 +192,11 @@ def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
 
 
 def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "GradientCheck":
-    import sys
-
-    from tqdm import tqdm
-
     from mnist_nn import check_gradient
     from mnist_nn.explaining.gradient_check import sample_parameters
     from mnist_nn.randomness import stream
+
+    from ..progress import progress_bar
 
     network = inspection.network
     indices = (
@@ -205,8 +204,7 @@ def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "Gradient
         if check_all
         else sample_parameters(network, stream(seed, "check"), CHECKED_PER_LAYER)
     )
-    hidden = not sys.stderr.isatty()
-    with tqdm(total=len(indices), desc="check", leave=False, dynamic_ncols=True, disable=hidden) as bar:
+    with progress_bar(total=len(indices), desc="check") as bar:
         return check_gradient(
             network, inspection.cost, inspection.x, inspection.y, inspection.gradient, indices, bar.update
         )

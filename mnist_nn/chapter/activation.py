@@ -1,7 +1,8 @@
 """Activation functions a = σ(z), each directly above its derivative ∂a/∂z = σ′(z).
 
-Every σ′ takes a = σ(z), not z: the forward pass has already computed a, and each σ′ is simple in terms of a.
+Every σ′ takes a = σ(z), not z, because a is already computed, and each σ′ is a short formula in a.
 All functions take arrays of any shape, write the result into `out` and return `out`.
+In NumPy `np.add(z, b, z)` writes z + b into its last argument, z.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
-# Zero-dimensional arrays: NumPy handles them a third of a microsecond faster than Python's numbers 1 and 0.
+# Zero-dimensional arrays, because NumPy takes longer to handle Python's numbers 1 and 0.
 ONE, ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 
 ActivationName = Literal["sigmoid", "tanh", "relu", "identity"]
@@ -48,7 +49,7 @@ def tanh_prime(a: Array, out: Array) -> Array:
 
 def relu(z: Array, out: Array) -> Array:
     """σ(z) = max(z, 0)."""
-    return z.clip(0, None, out)  # not np.maximum: NumPy accepts its `out` only by name, Numba only by position
+    return z.clip(0, None, out)  # np.maximum takes `out` by name only in NumPy, by position only in Numba
 
 
 def relu_prime(a: Array, out: Array) -> Array:
@@ -69,10 +70,10 @@ def identity_prime(a: Array, out: Array) -> Array:
 
 
 class Activation(NamedTuple):
-    """An activation function with its derivative, its inverse and its properties.
+    """An activation function with its derivative and its inverse.
 
     `sigma(z, out)` gives a, `sigma_prime(a, out)` gives ∂a/∂z, and `inverse(a)` gives the z with σ(z) = a.
-    `has_kink` tells whether σ′ jumps at z = 0, where a difference quotient means nothing.
+    `has_kink` tells whether σ′ jumps at z = 0. There a difference quotient means nothing.
     """
 
     name: ActivationName

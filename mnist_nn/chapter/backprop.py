@@ -6,8 +6,6 @@ For every layer, from the last to the first:
     ∂C/∂w_jk^(l)    = a_k^(l−1) ∂C/∂z_j^(l)             as ∂z_j/∂w_jk = a_k
     ∂C/∂b_j^(l)     = 1 · ∂C/∂z_j^(l)                   as ∂z_j/∂b_j  = 1
     ∂C/∂a_k^(l−1)   = Σ_j w_jk^(l) ∂C/∂z_j^(l)          as ∂z_j/∂a_k  = w_jk, over every path j
-
-The last argument of a NumPy call receives its result.
 """
 
 from dataclasses import dataclass
@@ -17,14 +15,14 @@ import numpy as np
 
 from .activation import Array
 from .cost import Cost
-from .network import ByLayer, ForwardPass, Network, SetOnce, aligned_zeros, columns_of, layer_views
+from .network import ByLayer, ForwardPass, Network, SetOnce, aligned_zeros, layer_views, require_columns
 
 
 class Gradient(SetOnce):
     """∇C as one vector, laid out like `Network.parameters`, with views into it.
 
-    dC_dw[l] has shape (n_l, n_(l−1)) and dC_db[l] (n_l, 1): the averages over the batch, times the `scale` that
-    `backprop` was called with. A copy has a vector of its own.
+    dC_dw[l] has shape (n_l, n_(l−1)) and dC_db[l] (n_l, 1). Both are averages over the batch, times the `scale` that
+    you passed to `backprop`. A copy has a vector of its own.
     """
 
     def __init__(self, network: Network) -> None:
@@ -49,21 +47,20 @@ def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
 class BackwardPass:
     """The results of backpropagation for m examples: arrays of shape (n_l, m) for each layer, and the gradient.
 
-    Column k of dC_da[l] and dC_dz[l] is example k's part of ∂C/∂a^(l) and ∂C/∂z^(l): `share` times ∂C_k/∂a^(l) and
-    ∂C_k/∂z^(l). da_dz[l] is σ′(z^(l)). dC_da[L] is not computed for a cost that gives
-    ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
+    Column k belongs to example k. In dC_da[l] it is ∂C_k/∂a^(l) times `share`, in dC_dz[l] ∂C_k/∂z^(l) times `share`,
+    and in da_dz[l] σ′(z^(l)). dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
     """
 
     dC_da: ByLayer
     da_dz: ByLayer
     dC_dz: ByLayer
     gradient: Gradient
-    dz_db: Array  # (m, 1): 1 for every example
-    share: Array  # (): scale/m, each example's share; with scale 1 the chapter's 1/n
+    dz_db: Array  # shape (m, 1): 1 for every example
+    share: Array  # one number: scale/m, and with scale 1 the chapter's 1/n
 
     @classmethod
     def empty(cls, network: Network, m: int, gradient: Gradient | None = None) -> "BackwardPass":
-        """Make buffers for m examples. You can pass them to `backprop` for every batch of this size."""
+        """Buffers for m examples. You can pass them to `backprop` for every batch of this size."""
         dtype = network.parameters.dtype
 
         def buffers() -> ByLayer:
@@ -87,7 +84,7 @@ def to_weighted_sum(da_dz: Array, dC_da: Array, dC_dz: Array) -> None:
 def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
     """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
     if len(dz_db) == 1:
-        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul would not use BLAS
+        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul would not use the fast library, BLAS
     else:
         np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would first fill its result with zeros
     np.dot(dC_dz, dz_db, dC_db)
@@ -101,20 +98,20 @@ def to_previous_layer(w: Array, dC_dz: Array, dC_da_prev: Array) -> None:
 def backprop(
     network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
 ) -> BackwardPass:
-    """Compute ∇C of a batch from its forward pass and the desired outputs y of shape (n_L, m).
+    """∇C of a batch and every derivative on the way, from its forward pass and the desired outputs y (n_L, m).
 
-    C = (1/m) Σ_k C_k. So every example's derivatives are multiplied by the share 1/m where the chain begins. Every sum
-    over the examples is then an average: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
+    C = (1/m) Σ_k C_k. So every example's derivatives are multiplied by 1/m where the chain begins. Every sum over the
+    examples is then an average: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
 
-    With `scale` the result is scale · ∇C, because the factor passes through the chain. So `scale=η` gives the step η ∇C
-    without another pass over the parameters. With `out` (see `BackwardPass.empty`) nothing is allocated, and y is not
-    checked. Raises ValueError for a y of another shape or dtype, or a cost that does not fit the output layer.
+    With `scale` the chain begins with scale/m, and the result is scale · ∇C. `scale=η` gives the step η ∇C without
+    another pass over the parameters. Raises ValueError for a y of another shape or dtype, or a cost that does not fit
+    the output layer. With `out` (see `BackwardPass.empty`) nothing is allocated, and y is not checked.
     """
     L, w, a = network.L, network.w, passed.a
     if cost.output is not None:
         cost.refuse_other_output(network.activation[L])
     if out is None:
-        columns_of("y", y, network, network.sizes[L], a[L].shape[1])
+        require_columns("y", y, network, network.sizes[L], a[L].shape[1])
         out = BackwardPass.empty(network, y.shape[1])
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
     dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db

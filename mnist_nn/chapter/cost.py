@@ -1,8 +1,7 @@
 """Cost functions C_k of one example, each directly above its derivative ∂C_k/∂a^(L).
 
-All arrays belong to the output layer and have shape (n_L, m), one example per column: the weighted sums `z`, the
-activations `a`, and the desired outputs `y`. The cost of a batch is the average over its examples:
-C = (1/m) Σ_k C_k.
+`z`, `a` and the desired outputs `y` belong to the output layer. They have shape (n_L, m): n_L neurons, and one column
+for each of m examples. The cost of a batch is the average over its examples: C = (1/m) Σ_k C_k.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ CostName = Literal["squared_error", "cross_entropy"]
 
 
 def squared_error(z: Array, a: Array, y: Array) -> Array:
-    """C_k = Σ_j (a_j − y_j)², the chapter's cost, without a factor ½. Returns shape (m,)."""
+    """C_k = Σ_j (a_j − y_j)² of each example, shape (m,): the chapter's cost, without a factor ½."""
     difference = a - y
     C: Array = np.sum(difference * difference, axis=0)
     return C
@@ -29,10 +28,10 @@ def squared_error_dC_da(a: Array, y: Array, out: Array) -> Array:
 
 
 def cross_entropy(z: Array, a: Array, y: Array) -> Array:
-    """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)] for a = σ(z), the sigmoid. Returns shape (m,).
+    """C_k = −Σ_j [y_j ln a_j + (1 − y_j) ln(1 − a_j)] of each example, shape (m,), where a = σ(z) is the sigmoid.
 
-    It is computed from z, because ln a loses its value where a rounds to 0 or 1. For the sigmoid,
-    −ln a = max(−z, 0) + ln(1 + e^(−|z|)) and −ln(1 − a) = max(z, 0) + ln(1 + e^(−|z|)).
+    C_k is computed from z, because ln a and ln(1 − a) lose their digits where a rounds to 0 or 1. For the
+    sigmoid −ln a = max(−z, 0) + ln(1 + e^(−|z|)), and −ln(1 − a) = max(z, 0) + ln(1 + e^(−|z|)).
     """
     terms = y * np.maximum(-z, 0) + (1 - y) * np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
     C: Array = np.sum(terms, axis=0)
@@ -43,7 +42,7 @@ def cross_entropy_dC_da(a: Array, y: Array, out: Array) -> Array:
     """∂C_k/∂a_j = (a_j − y_j) / (a_j (1 − a_j)). Returns `out`, shape (n_L, m)."""
     tiny = np.finfo(a.dtype).tiny
     np.multiply(a, 1 - a, out)
-    np.maximum(out, tiny, out=out)
+    np.maximum(out, tiny, out=out)  # where a rounds to 0 or 1, divide by the smallest float and not by 0
     return np.divide(a - y, out, out)
 
 
@@ -55,8 +54,8 @@ def cross_entropy_dC_dz(a: Array, y: Array, out: Array) -> Array:
 class Cost(NamedTuple):
     """A cost and its derivatives.
 
-    `per_example(z, a, y)` gives C_k of each example, and `dC_da(a, y, out)` its derivative by a. `dC_dz(a, y, out)`
-    exists where σ′ cancels against ∂C_k/∂a: for a saturated neuron the product of the two factors would be 0 · ∞.
+    `per_example(z, a, y)` gives C_k of each example, and `dC_da(a, y, out)` gives ∂C_k/∂a. `dC_dz(a, y, out)` gives
+    ∂C_k/∂z in one formula, for a cost in which σ′ cancels. (Where a rounds to 0 or 1, σ′ · ∂C_k/∂a would be 0 · ∞.)
     A cost with `dC_dz` fits only one activation of the output layer, named by `output`.
     """
 

@@ -1,7 +1,7 @@
 """The network: its weights and biases as one vector, and the forward pass.
 
-Layers count 1..L for w, b and z as in the chapter's superscripts, and 0..L for a, where layer 0 is the input.
-A batch of m examples is a matrix with one example per column.
+Layers count as in the chapter's superscripts: 1..L for w, b and z, and 0..L for a. Layer 0 is the input.
+Layer l has n_l neurons. A batch of m examples is a matrix with one example per column.
 """
 
 from collections.abc import Sequence
@@ -47,9 +47,9 @@ class LayerViews(ByLayer):
 
 
 def layer_views(sizes: Sequence[int], vector: Array) -> tuple[LayerViews, LayerViews]:
-    """Cut a vector laid out as the chapter's ∇C, (w1, b1, …, wL, bL), into views keyed by layer.
+    """The views w and b into a vector that is laid out as the chapter's ∇C: (w1, b1, …, wL, bL).
 
-    Returns w with w[l] of shape (n_l, n_(l−1)) and b with b[l] of shape (n_l, 1). Nothing is copied.
+    Both are keyed by layer: w[l] has shape (n_l, n_(l−1)) and b[l] (n_l, 1). Nothing is copied.
     """
     w: ByLayer = {}
     b: ByLayer = {}
@@ -74,9 +74,9 @@ class SetOnce:
 class Network(SetOnce):
     """A multi-layer perceptron a^(l) = σ(w^(l) a^(l−1) + b^(l)), l = 1..L.
 
-    `sizes` is (n_0, …, n_L). `parameters` is one contiguous vector of all weights and biases. By default it is zeros.
-    A vector that you pass is used without a copy. `w[l]` (n_l, n_(l−1)) and `b[l]` (n_l, 1) are views into it, so
-    changing one changes the other. A copied or unpickled network has its own vector.
+    `sizes` is (n_0, …, n_L). `parameters` is one contiguous vector of all weights and biases, by default of zeros.
+    A vector that you pass is used without a copy. `w[l]` (n_l, n_(l−1)) and `b[l]` (n_l, 1) are views into
+    `parameters`: writing into a view changes the vector. A copied or unpickled network has its own vector.
     Raises ValueError where the vector does not fit the sizes.
     """
 
@@ -139,7 +139,7 @@ class ForwardPass:
 
     @classmethod
     def empty(cls, network: Network, m: int) -> "ForwardPass":
-        """Make buffers for m examples. You can pass them to `forward` for every batch of this size."""
+        """Buffers for m examples. You can pass them to `forward` for every batch of this size."""
         dtype = network.parameters.dtype
         return cls(
             z={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
@@ -154,14 +154,14 @@ def weighted_sum(w: Array, a_prev: Array, b: Array, z: Array) -> None:
 
 
 def forward(network: Network, x: Array, out: ForwardPass | None = None) -> ForwardPass:
-    """Compute every z^(l) = w^(l) a^(l−1) + b^(l) and a^(l) = σ(z^(l)), from a^(0) = x of shape (n_0, m).
+    """Every z^(l) = w^(l) a^(l−1) + b^(l) and a^(l) = σ(z^(l)), computed from a^(0) = x of shape (n_0, m).
 
-    With `out` (see `ForwardPass.empty`) nothing is allocated or checked, and the caller silences NumPy's warning of an
-    overflow in a saturated sigmoid (see `activation.sigmoid`). Without `out` the function does all of this. It raises
-    ValueError for an x whose shape or dtype does not fit the network.
+    Raises ValueError for an x whose shape or dtype does not fit the network. In a training loop you can pass `out`
+    (see `ForwardPass.empty`). Then nothing is allocated, x is not checked, and NumPy may warn of an overflow (see
+    `activation.sigmoid`).
     """
     if out is None:
-        columns_of("x", x, network, network.sizes[0])
+        require_columns("x", x, network, network.sizes[0])
         with np.errstate(over="ignore"):
             return forward(network, x, ForwardPass.empty(network, x.shape[1]))
     z, a = out.z, out.a
@@ -172,7 +172,7 @@ def forward(network: Network, x: Array, out: ForwardPass | None = None) -> Forwa
     return out
 
 
-def columns_of(name: str, array: Array, network: Network, n: int, m: int | None = None) -> None:
+def require_columns(name: str, array: Array, network: Network, n: int, m: int | None = None) -> None:
     """Raise ValueError unless the array has shape (n, m), m ≥ 1, and the network's dtype."""
     expected = f"({n}, {'m' if m is None else m})"
     shape = np.shape(array)

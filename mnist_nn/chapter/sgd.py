@@ -10,7 +10,7 @@ from .network import Network, aligned_zeros
 
 
 def penalize(w: Array, eta_l2: float, scratch: Array, eta_dC_dw: Array) -> None:
-    """η ∂C/∂w ← η ∂C/∂w + η l2 · w, in place. `scratch` is a vector at least as long as w."""
+    """η ∂C/∂w ← η ∂C/∂w + η · l2 · w, in place. `scratch` is a vector with at least as many elements as w."""
     penalty = scratch[: w.size].reshape(w.shape)
     np.multiply(w, eta_l2, penalty)
     np.add(eta_dC_dw, penalty, eta_dC_dw)
@@ -23,20 +23,22 @@ def remember(velocity: Array, momentum: float, eta_gradient: Array) -> None:
 
 
 def descend(parameters: Array, step: Array) -> None:
-    """w ← w − step, in place, for all weights and biases. The step is v, or without momentum η ∇C."""
+    """w ← w − step, in place, for all weights and biases. The step is η ∇C, or with momentum v."""
     np.subtract(parameters, step, parameters)
 
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with Polyak's momentum, in the form of Sutskever et al. (2013) and of Keras:
+    """Stochastic gradient descent, with momentum: each step v keeps a share of the step before.
 
         v ← momentum · v + η ∇C
         w ← w − v
 
-    Without momentum v is η ∇C itself, the chapter's step. `l2` adds l2 · w to ∂C/∂w: the derivative of (l2/2) Σ w².
-    Biases get no such term. (torch.optim.SGD computes v ← momentum · v + ∇C and w ← w − η v. This is the same as long
-    as η does not change.)
+    Without momentum v is η ∇C itself, the chapter's step. `l2` adds l2 · w, the derivative of (l2/2) Σ w², to ∂C/∂w.
+    It adds nothing to ∂C/∂b.
+
+    This is Polyak's momentum in the form of Sutskever et al. (2013) and of Keras. torch.optim.SGD computes
+    v ← momentum · v + ∇C and w ← w − η v, which is the same as long as η does not change.
     """
 
     momentum: float = 0.0
@@ -60,8 +62,8 @@ class SGD:
     ) -> None:
         """Take one step in place, from η ∇C: a gradient computed by `backprop` with `scale=learning_rate`.
 
-        `velocity` is updated in place, and with l2 `eta_gradient` is, too. `scratch` is used with l2 only: a vector as
-        long as the parameters, which saves an allocation.
+        The network and `velocity` (v) are changed in place. With l2 `eta_gradient` is changed, too. `scratch` is used
+        with l2 only: a vector as long as the parameters, which saves an allocation.
         """
         if len(velocity) != self.velocity_size(len(network.parameters)):
             raise ValueError(

@@ -1,6 +1,7 @@
 """One-line messages for pydantic's errors about a configuration: the place, the key, the value, and what to do."""
 
 import difflib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,6 +13,16 @@ from .schema import Config
 Keys = tuple[str | int, ...]  # where a value stands: ("training", "epochs")
 
 RANGE_ERRORS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+# What other programs and books call a key
+SYNONYMS = {
+    **dict.fromkeys(("lr", "eta", "η", "step_size"), "training.learning_rate"),
+    **dict.fromkeys(("batch", "batchsize", "minibatch", "mini_batch_size"), "training.batch_size"),
+    **dict.fromkeys(("weight_decay", "decay", "lambda", "lmbda"), "training.l2"),
+    **dict.fromkeys(("layers", "hidden", "neurons", "units"), "network.sizes"),
+    **dict.fromkeys(("loss", "criterion"), "cost"),
+    "precision": "dtype",
+}
 
 
 def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], name: str) -> str:
@@ -25,9 +36,8 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
     key = ".".join(map(str, path))
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if error["type"] == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-        way_out = f"did you mean {near[0]}?" if near else f"the keys here are {', '.join(known)}"
+        meant = _meant(path)
+        way_out = f"did you mean {meant}?" if meant else f"the keys here are {', '.join(_keys_at(path[:-1]))}"
         return f"{place}: {shorten(escape(key)) or quote(key)}: unknown key; {way_out}{more}"
     if error["type"] == "invalid_key":
         known = _keys_at(_path_in(values, error["loc"][:-1], ""))
@@ -63,6 +73,32 @@ def _path_in(values: Any, loc: Keys, kind: str) -> Keys:
         if there or missing:
             path.append(part)
     return tuple(path)
+
+
+def _meant(path: Keys) -> str:
+    """The key that was probably meant by an unknown one, with its sections. Empty if none is near."""
+    word = str(path[-1]).lower().replace("-", "_")
+    every = list(_dotted_keys(Config))
+    last = {dotted: dotted.rpartition(".")[2] for dotted in every}
+    if same := [dotted for dotted in every if last[dotted] == word]:
+        return " or ".join(same)
+    if word in SYNONYMS:
+        return SYNONYMS[word]
+    section = ".".join(map(str, path[:-1]))
+    here = {key: f"{section}.{key}".lstrip(".") for key in _keys_at(path[:-1])}
+    anywhere = {last[dotted]: dotted for dotted in every} | {dotted: dotted for dotted in every}
+    for known, cutoff in ((here, 0.75), (anywhere, 0.75), (here, 0.5)):
+        if near := difflib.get_close_matches(word, known, n=1, cutoff=cutoff):
+            return known[near[0]]
+    return ""
+
+
+def _dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of a section and the sections in it, such as training.epochs."""
+    for key in model.model_fields:
+        yield f"{prefix}{key}"
+        if section := model_of(model, key):
+            yield from _dotted_keys(section, f"{prefix}{key}.")
 
 
 def _keys_at(path: Keys) -> list[str]:

@@ -1,4 +1,4 @@
-"""Read configurations from YAML 1.2: parse with line numbers, apply overrides KEY=VALUE, validate."""
+"""Read recipes and YAML 1.2 files: parse with line numbers, apply overrides KEY=VALUE, validate."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from data_scripts.files import require_regular
 
 from ..errors import ConfigError
 from .messages import Keys, escape, explain, quote, shorten
+from .recipes import recipe_names, recipe_text
 from .schema import Config
 
 MAX_BYTES = 64 * 1024
@@ -23,7 +24,7 @@ MAX_DEPTH = 10
 
 
 class _Constructor(SafeConstructor):
-    """Adds the line number to errors about values that YAML cannot convert, such as the date 2020-99-99."""
+    """Adds the line number to errors about values that YAML cannot convert, such as numbers of thousands of digits."""
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
@@ -35,14 +36,28 @@ class _Constructor(SafeConstructor):
             ) from None
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Read a YAML file and apply overrides such as "training.epochs=5". Raises ConfigError."""
+# YAML 1.2 knows no dates. As a date, the network 1024-10-10 would not be a text.
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def read_config(config: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe or a YAML file, and apply overrides such as "training.epochs=5". Raises ConfigError.
+
+    A text is the name of a recipe, or else the path of a file. A Path is always a file.
+    """
+    if isinstance(config, str) and config in recipe_names():
+        return parse_config(recipe_text(config), f"recipe {config}", overrides)
+    path = Path(config)
     try:
         require_regular(path)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: is neither a file nor a recipe; the recipes are {', '.join(recipe_names())}"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KB; is it a configuration?")
     try:
@@ -91,6 +106,8 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
                 raise ConfigError(
                     f"{place}: {mark}{anchor}: YAML anchors and aliases are not supported; repeat the value"
                 )
+            if tag := _explicit_tag(event):
+                raise ConfigError(f"{place}: {tag}: YAML tags are not supported; leave it out")
             if isinstance(event, DocumentStartEvent) and event.version not in (None, (1, 2)):  # in 1.1 `no` means false
                 raise ConfigError(f"{place}: only YAML 1.2 is read; leave the %YAML line out")
         root = yaml.compose(text)
@@ -109,6 +126,12 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
     except (ValueError, OverflowError, LookupError, TypeError, AttributeError):
         # the scanner raises these for an invalid escape or version
         raise ConfigError(f"{name}: not valid YAML: holds an escape or a number that cannot be read") from None
+
+
+def _explicit_tag(event: Event) -> str:
+    """The tag that is written before a value, such as !!int. Empty if there is none."""
+    tag = str(getattr(event, "tag", None) or "")
+    return shorten(escape(tag.replace("tag:yaml.org,2002:", "!!", 1)))
 
 
 def _collect_lines(node: Node, path: Keys, lines: dict[Keys, int], file: str) -> None:

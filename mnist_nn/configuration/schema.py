@@ -3,16 +3,19 @@
 The defaults are the recipe `mnist` without its augmentation.
 """
 
+import re
 from collections.abc import Iterable
 from math import isqrt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from ..chapter.activation import ACTIVATIONS, ActivationName
 from ..chapter.cost import COSTS, CostName
 
 InitName = Literal["standard_normal", "lecun_normal", "glorot_uniform", "he_normal", "centred"]
+
+MAX_COMPILED_LAYERS = 32  # they compile for about 12 seconds, and 100 layers for a minute
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Row = Annotated[list[Finite], Field(min_length=1)]
@@ -88,7 +91,10 @@ class NetworkConfig(Section):
     """The multi-layer perceptron."""
 
     sizes: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
-        default=[784, 100, 10], min_length=2, description="neurons in each layer, from inputs to outputs: [n_0, …, n_L]"
+        default=[784, 100, 10],
+        min_length=2,
+        max_length=1001,
+        description="neurons in each layer, from inputs to outputs: [n_0, …, n_L] or n_0-…-n_L",
     )
     activation: ActivationName = Field("sigmoid", description=f"hidden layers: {_join_with_or(ACTIVATIONS)}")
     output: ActivationName = Field("sigmoid", description=f"last layer: {_join_with_or(ACTIVATIONS)}")
@@ -99,6 +105,13 @@ class NetworkConfig(Section):
         "centred",
         description="centred, standard_normal, lecun_normal, glorot_uniform, he_normal or {w: …, b: …}",
     )
+
+    @field_validator("sizes", mode="before")
+    @classmethod
+    def _sizes_as_they_are_printed(cls, value: Any) -> Any:
+        """Also take sizes as every output prints them: 784-30-10."""
+        printed = isinstance(value, str) and re.fullmatch("[0-9]{1,9}(-[0-9]{1,9})+", value)
+        return [int(n) for n in value.split("-")] if printed else value
 
     @model_validator(mode="after")
     def _initial_values_fit(self) -> "NetworkConfig":
@@ -121,8 +134,8 @@ class NetworkConfig(Section):
 class TrainingConfig(Section):
     """Mini-batch stochastic gradient descent."""
 
-    epochs: int = Field(30, ge=1, le=1_000_000)
-    batch_size: int = Field(10, ge=1, le=1_000_000)
+    epochs: int = Field(30, ge=1, le=1_000_000, description="passes over the training examples")
+    batch_size: int = Field(10, ge=1, le=1_000_000, description="examples in a step")
     learning_rate: Finite = Field(1.0, gt=0, description="η in the step −η ∂C/∂w, where C = Σ (a − y)² without ½")
     momentum: Finite = Field(0.0, ge=0, lt=1, description="from 0 to below 1: share of the previous step that is kept")
     l2: Finite = Field(0.0, ge=0, description="adds l2 · w to ∂C/∂w, not to ∂C/∂b (torch: weight_decay)")
@@ -171,8 +184,8 @@ class AugmentationConfig(Section):
 class Config(Section):
     """The complete configuration of a training run."""
 
-    seed: int = Field(0, ge=0, lt=2**63)
-    dtype: Literal["float32", "float64"] = "float32"
+    seed: int = Field(0, ge=0, lt=2**63, description="another seed: other initial weights, order and distortions")
+    dtype: Literal["float32", "float64"] = Field("float32", description="precision of all numbers: float32 or float64")
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     network: NetworkConfig = NetworkConfig()
@@ -204,6 +217,16 @@ class Config(Section):
                     f"{key}: needs square images, but {n_0} inputs (network.sizes) do not form a square; "
                     f"turn it off with --set {key}={off}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _compiling_takes_seconds(self) -> "Config":
+        L = len(self.network.sizes) - 1
+        if self.training.compiled and L > MAX_COMPILED_LAYERS:
+            raise ValueError(
+                f"training.compiled: true: is for networks of at most {MAX_COMPILED_LAYERS} layers, and this one has "
+                f"{L}: it would compile for minutes; set training.compiled=false"
+            )
         return self
 
     def need_square_images(self) -> dict[str, str]:

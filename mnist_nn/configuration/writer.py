@@ -39,12 +39,16 @@ def _commented(value: Any, model: type[BaseModel] | None) -> Any:
         for key, inner in value.items():
             mapping[key] = _commented(inner, model_of(model, key))
             description = model.model_fields[key].description if model and key in model.model_fields else None
-            if description and not isinstance(inner, dict | list):
+            if description and not isinstance(inner, dict) and not _is_nested(inner):
                 mapping.yaml_add_eol_comment(description, key, column=COMMENT_COLUMN)
         return mapping
     if isinstance(value, list):
         sequence = CommentedSeq(_commented(inner, None) for inner in value)
-        if not any(isinstance(inner, list) for inner in value):
+        if not _is_nested(value):
             sequence.fa.set_flow_style()
         return sequence
     return value
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(inner, list) for inner in value)

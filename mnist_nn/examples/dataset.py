@@ -12,7 +12,7 @@ from ..chapter.activation import Array
 
 Labels = NDArray[np.intp]
 
-CHUNK = 65_536  # input values gathered at a time, but at least one batch
+CHUNK = 65_536  # at most so many input values are gathered at a time, but always a whole batch
 
 
 def classify(a: Array) -> Labels:
@@ -64,7 +64,7 @@ class Examples:
 
     @classmethod
     def from_labels(cls, images: NDArray[np.uint8], labels: NDArray[np.uint8], n: int) -> "Examples":
-        """Make examples from images (N, height, width) and labels (N,), for n output neurons.
+        """Examples from images (N, height, width) and labels (N,), for n output neurons.
 
         Raises ValueError where the numbers of images and labels differ, or for a label outside 0..n−1.
         """
@@ -108,20 +108,20 @@ class Examples:
         return Examples(self.inputs[rows], self.targets[rows], self.image_shape)
 
     def split(self, n: int) -> tuple["Examples", "Examples"]:
-        """Split off the last n examples. Returns the other examples, then the last n."""
+        """Two parts: all examples but the last n, and the last n."""
         return self[: len(self) - n], self[len(self) - n :]
 
     def slices(self, size: int) -> Iterator["Examples"]:
-        """Yield the examples in order, at most `size` at a time."""
+        """The examples in order, at most `size` at a time."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
 
 class Batches:
-    """Mini-batches of m examples, gathered into buffers that the next batches reuse.
+    """Mini-batches of m examples, in buffers that the next batches reuse.
 
-    Examples are gathered as rows, several small batches at a time, and handed out as columns. This makes small batches
-    nearly as cheap as one large batch, and keeps the floats in the processor's cache.
+    Several small batches are gathered at a time, as rows, and handed out one by one, as columns. So small batches are
+    nearly as cheap as one large batch, and the floats stay in the processor's cache.
     """
 
     def __init__(self, examples: Examples, m: int, dtype: DTypeLike) -> None:
@@ -138,9 +138,9 @@ class Batches:
         ]
 
     def batches(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
-        """Yield the examples at these rows, in this order, as x (n_0, m) and y (n_L, m). The last may be smaller.
+        """The examples at these rows, in this order, batch by batch: x (n_0, m) and y (n_L, m).
 
-        The arrays are overwritten when the next batch is requested.
+        The last batch may be smaller. The arrays are overwritten when you request the next batch.
         """
         for x_rows, _ in self.chunks(rows):
             whole, rest = divmod(len(x_rows), self._m)
@@ -150,9 +150,9 @@ class Batches:
                 yield x[:, :rest], y[:, :rest]
 
     def chunks(self, rows: Labels) -> Iterator[tuple[Array, Array]]:
-        """Yield the same examples as rows, several whole batches at a time: x (k, n_0) and y (k, n_L).
+        """The same examples as rows, several whole batches at a time: x (k, n_0) and y (k, n_L) of k examples.
 
-        The arrays are overwritten when the next chunk is requested.
+        The arrays are overwritten when you request the next chunk.
         """
         for start in range(0, len(rows), self._rows):
             chunk = rows[start : start + self._rows]

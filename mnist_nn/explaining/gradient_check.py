@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..chapter.activation import Array
 from ..chapter.backprop import Gradient
 from ..chapter.cost import Cost
-from ..chapter.network import Network, columns_of, forward
+from ..chapter.network import Network, forward, require_columns
 from .parameter import Parameter
 
 NUDGES = (1e-3, 1e-4, 1e-5, 1e-6)  # values of h, tried from the largest on: rounding errors grow as 1/h
@@ -223,8 +223,8 @@ def _refuse_misfits(network: Network, cost: Cost, x: Array, y: Array, gradient: 
     if network.parameters.dtype != np.float64:
         raise ValueError("gradients are checked in float64; use network.astype(np.float64)")
     cost.refuse_other_output(network.activation[network.L])
-    columns_of("x", x, network, network.sizes[0])
-    columns_of("y", y, network, network.sizes[-1], x.shape[1])
+    require_columns("x", x, network, network.sizes[0])
+    require_columns("y", y, network, network.sizes[-1], x.shape[1])
     if gradient.vector.shape != network.parameters.shape:
         raise ValueError(
             f"a gradient of shape {gradient.vector.shape} does not fit parameters of shape {network.parameters.shape}"

@@ -25,10 +25,10 @@ class LayerSummary:
     """A summary of one layer's gradient, averaged over the batch.
 
     `largest` is (j, k, ∂C/∂w_jk) of the weight with the largest |∂C/∂w_jk|. `mean_sigma_prime` is the mean of σ′(z)
-    over all neurons and examples. `saturated` is the share of them with σ′(z) below SATURATED. `step_ratio` is the
+    over all neurons and examples. `saturated` is the share of these σ′(z) that are below SATURATED. `step_ratio` is the
     length of a plain step η ∂C/∂w, without momentum and L2, divided by the length of w (None where w is all 0).
-    `dC_dz_rms` is the root mean square of ∂C_i/∂z: if it shrinks from layer to layer on the way back, the gradient
-    vanishes.
+    `dC_dz_rms` is the root mean square of ∂C_i/∂z over all neurons and examples i. If it shrinks from layer to layer on
+    the way back, the gradient vanishes.
     """
 
     layer: int
@@ -58,9 +58,9 @@ class Derivative:
 
         ∂C_i/∂w_jk = ∂z_j/∂w_jk · ∂a_j/∂z_j · ∂C_i/∂a_j        for example i = `example` alone
 
-    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1. y is None below the output layer. `dC_dz` is the product of the
-    last two factors; it stays exact where a cost cancels them (see `Cost`). `answer` is the class that the network
-    assigns to the example. `mean` is ∂C/∂w_jk over all chosen examples, `per_example` the ∂C_i/∂w_jk of each.
+    `dz` is ∂z_j/∂w_jk = a_k^(l−1), or ∂z_j/∂b_j = 1. `y` is None below the output layer. `dC_dz` is the product of the
+    last two factors, exact also where σ′ cancels (see `Cost.dC_dz`). `answer` is the class that the network assigns to
+    the example. `per_example` has ∂C_i/∂w_jk of every chosen example, and `mean` is their average, ∂C/∂w_jk.
     """
 
     parameter: Parameter
@@ -87,6 +87,7 @@ class Derivative:
 
     @property
     def product(self) -> float:
+        """∂C_i/∂w_jk, or ∂C_i/∂b_j: the three factors multiplied."""
         return self.dz * self.dC_dz
 
 
@@ -102,6 +103,7 @@ class Path:
 
     @property
     def product(self) -> float:
+        """This path's part of ∂C_i/∂a_k: w_jk ∂C_i/∂z_j."""
         return self.w * self.dC_dz
 
 
@@ -109,8 +111,8 @@ class Path:
 class Paths:
     """∂C_i/∂a_k of one neuron below the last layer: Σ_j w_jk σ′(z_j) ∂C_i/∂a_j over the neurons j of the layer above.
 
-    `through` is the j at which a route continues (see `Inspection.route`). `backprop` is the same derivative from the
-    backward pass, which computes it for the hidden layers only.
+    `through` is the neuron j through which a route continues (see `Inspection.route`). `backprop` is the same
+    derivative, computed by the backward pass. For the input layer it is None.
     """
 
     layer: int
@@ -122,15 +124,16 @@ class Paths:
 
     @property
     def sum(self) -> float:
+        """∂C_i/∂a_k: all paths added up."""
         return sum(term.product for term in self.terms)
 
 
 class Inspection:
-    """A forward and a backward pass over chosen examples, kept to explain any derivative.
+    """A forward and a backward pass over chosen examples, from which every derivative can be explained.
 
-    `indices` are the positions of the examples in their split. The results refer to them. `C` is C_k of each example,
-    shape (m,). Raises InspectionError where the cost or its gradient is not finite, ValueError where the examples do
-    not fit the network.
+    `indices` are the positions of the examples in their split; the results name examples by them. `C` has C_i of each
+    example i, shape (m,). Raises InspectionError where the cost or its gradient is not finite. Raises ValueError where
+    the examples do not fit the network.
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # infinite and NaN values raise InspectionError below
@@ -222,7 +225,7 @@ class Inspection:
     def paths(self, layer: int, neuron: int, shown: int, through: int | None = None) -> Paths:
         """The sum over paths that gives ∂C_i/∂a of a neuron below the last layer (layer 0 is the input).
 
-        A route continues `through` this neuron of the layer above; default: the neuron with the strongest path.
+        `through` is the neuron of the layer above where a route continues: by default, where the path is strongest.
         """
         above = layer + 1
         w, da_dz = self.network.w[above], self.back.da_dz[above]
@@ -238,9 +241,9 @@ class Inspection:
         """The chain from the cost back to the input layer, along one route through a parameter.
 
         Yields the sum over paths that gives ∂C_i/∂a of each neuron on the route. The parameter's own neuron comes
-        first. Then come the layers above, on which its ∂C_i/∂a depends. The layers below depend on it, and come last.
-        Where the parameter does not determine the neuron, the route takes the strongest path upwards and the largest
-        |w| downwards.
+        first. Then come the layers above, because its ∂C_i/∂a depends on them. The layers below come last. Where the
+        parameter does not determine the neuron, the route takes the strongest path upwards and the largest |w|
+        downwards.
         """
         layer, j, k = parameter.layer, parameter.j, parameter.k
         route = {layer: j} if k is None else {layer: j, layer - 1: k}
@@ -253,14 +256,14 @@ class Inspection:
             yield self.paths(l, route[l], shown, through=route[l + 1])
 
     def dC_da(self, layer: int) -> Array:
-        """∂C_k/∂a^(layer) of each example k. (The backward pass holds 1/m of it.)"""
+        """∂C_i/∂a^(layer) of each example i. (The backward pass holds 1/m of it.)"""
         L = self.network.L
         if layer == L:
             return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
         return self.back.dC_da[layer] * self.m
 
     def dC_dz(self, layer: int) -> Array:
-        """∂C_k/∂z^(layer) of each example k: ∂a/∂z · ∂C_k/∂a, or the cost's own formula where σ′ cancels."""
+        """∂C_i/∂z^(layer) of each example i: ∂a/∂z · ∂C_i/∂a, or the cost's own formula where σ′ cancels."""
         L = self.network.L
         if layer == L and self.cost.dC_dz is not None:
             return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))
@@ -268,7 +271,7 @@ class Inspection:
 
     @np.errstate(over="ignore", invalid="ignore")
     def _nudge(self, parameter: Parameter, shown: int) -> Nudge:
-        """Change the parameter by NUDGE and run the example forward again."""
+        """The changes of z, a and C when the parameter grows by NUDGE, from another forward pass."""
         layer, j = parameter.layer, parameter.j
         nudged = self.network.astype(np.float64)
         nudged.parameters[parameter.index(nudged)] += NUDGE

@@ -22,10 +22,10 @@ from ..chapter.network import Network, number_of_parameters
 from ..configuration.messages import quote, shorten
 from ..configuration.schema import Config, Finite, Section
 from ..errors import CheckpointError
-from ..training.state import EpochResult, TrainingState, build_network, optimizer_for
+from ..training.state import EpochResult, TrainingState, empty_network, optimizer_for
 
 FORMAT = "nn-checkpoint-1"
-MAX_HEADER = 16 << 20  # bytes; names, shapes and metadata of 100,000 layers take less
+MAX_HEADER = 1 << 20  # bytes; names, shapes and metadata of 1,000 layers take a quarter of it
 
 
 class SavedBest(Section):
@@ -82,7 +82,7 @@ def named_tensors(w: dict[int, Any], b: dict[int, Any]) -> dict[str, Any]:
     return named
 
 
-def save_checkpoint(path: Path, config: Config, state: TrainingState) -> None:
+def save_checkpoint(path: str | Path, config: Config, state: TrainingState) -> None:
     """Write a checkpoint file, whole or not at all.
 
     Raises OSError, and ValueError for a state that `load_checkpoint` would refuse.
@@ -99,7 +99,7 @@ def save_checkpoint(path: Path, config: Config, state: TrainingState) -> None:
         "config": config.model_dump_json(),
         "state": json.dumps(progress),
     }
-    write_atomically(path, _sort_header(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
+    write_atomically(Path(path), _sort_header(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
 
 
 def _sort_header(content: bytes) -> bytes:
@@ -110,18 +110,19 @@ def _sort_header(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[end:]
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint, with the same bits as were saved.
 
     Raises CheckpointError where the file is not a checkpoint, or is damaged. Memory is allocated only for data that the
     file contains, not for sizes that it declares.
     """
+    path = Path(path)
     try:
         require_regular(path)
         with path.open("rb") as start:
-            if (length := int.from_bytes(start.read(8), "little")) > MAX_HEADER:
+            if int.from_bytes(start.read(8), "little") > MAX_HEADER:
                 raise CheckpointError(
-                    f"{path}: is not a checkpoint, or is truncated: its header would take {length:,} bytes"
+                    f"{path}: is not a checkpoint of nn; name a run directory, or a file under its checkpoints/"
                 )
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
@@ -164,7 +165,7 @@ def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> 
         tensor = tensors[name]
         if tensor.shape != shape or tensor.dtype != config.dtype:
             raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, not {config.dtype} {shape}")
-    network = build_network(config)
+    network = empty_network(config)
     for name, view in named_tensors(network.w, network.b).items():
         view[:] = tensors[name]
     return TrainingState(

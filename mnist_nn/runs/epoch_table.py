@@ -4,17 +4,19 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_scripts.files import append_durably, write_atomically
+from data_scripts.files import append_durably, read_regular, write_atomically
 
 from ..errors import RunError
+
+MAX_BYTES = 256 << 20  # a million epochs of metrics take half of this
 
 Row = dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class EpochTable:
     """A CSV file with `rows_per_epoch` rows for each epoch, in order. Every row begins with the number of its epoch."""
 
@@ -22,29 +24,42 @@ class EpochTable:
     columns: Sequence[str]
     first_epoch: int
     rows_per_epoch: int = 1
+    _content: bytearray = field(default_factory=bytearray, init=False, repr=False)  # as last read or written here
 
     def read(self) -> list[Row]:
         """The rows of all complete epochs. A last epoch that was cut off is left out.
 
         Raises OSError, ValueError or csv.Error where the file cannot be read or is damaged.
         """
-        content = self.file.read_text(encoding="utf-8")
-        whole = content[: content.rfind("\n") + 1]
-        rows = list(csv.DictReader(io.StringIO(whole), strict=True))
+        content = read_regular(self.file, MAX_BYTES)
+        whole = content[: content.rfind(b"\n") + 1]
+        text = whole.decode("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
         uneven = any(set(row) != set(self.columns) or None in row.values() for row in rows)
-        if uneven or whole.partition("\n")[0] != ",".join(self.columns):
+        if uneven or text.partition("\n")[0] != ",".join(self.columns):
             raise ValueError(f"its columns are not {','.join(self.columns)}")
         if any(row["epoch"] != str(self.first_epoch + i // self.rows_per_epoch) for i, row in enumerate(rows)):
             raise ValueError(f"its epochs do not count from {self.first_epoch}")
+        self._content = bytearray(whole)
         return rows[: len(rows) - len(rows) % self.rows_per_epoch]
 
     def write(self, rows: list[Row]) -> None:
         """Replace the whole file by these rows."""
-        write_atomically(self.file, f"{','.join(self.columns)}\n{self._as_csv(rows)}".encode())
+        self._content = bytearray(f"{','.join(self.columns)}\n{self._as_csv(rows)}".encode())
+        write_atomically(self.file, bytes(self._content))
 
     def append(self, rows: list[Row]) -> None:
-        """Add the rows of one more epoch to the file."""
-        append_durably(self.file, self._as_csv(rows).encode())
+        """Add the rows of one more epoch to the file.
+
+        If the file was cut or removed since it was last read or written here, it is written anew.
+        """
+        added = self._as_csv(rows).encode()
+        before = len(self._content)
+        self._content += added
+        if self.file.is_file() and self.file.stat().st_size == before:
+            append_durably(self.file, added)
+        else:
+            write_atomically(self.file, bytes(self._content))
 
     def truncate_after(self, epoch: int, rows: list[Row]) -> None:
         """Write the file with only those `rows` that belong to epochs up to this one.
@@ -62,7 +77,8 @@ class EpochTable:
         try:
             yield
         except (OSError, ValueError, csv.Error) as error:
-            raise RunError(f"{self.file}: is damaged, or cannot be read: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise RunError(f"{self.file}: is damaged, or cannot be read: {reason}") from None
 
     def _as_csv(self, rows: list[Row]) -> str:
         text = io.StringIO(newline="")

@@ -1,12 +1,14 @@
 """What may change when a run is continued: the number of epochs, and nothing else."""
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import Any
 
 from ..configuration.reader import read_config
 from ..configuration.schema import Config
-from ..errors import ConfigError
-from .checkpoint import Checkpoint
+from ..errors import ConfigError, RunError
+from ..training.state import TrainingState
+from .checkpoint import Checkpoint, load_checkpoint
 from .run_directory import RunDirectory
 
 
@@ -27,6 +29,20 @@ def settings_to_resume(run: RunDirectory, checkpoint: Checkpoint, overrides: Seq
             f"training.epochs: {asked.training.epochs}: this run has already completed {checkpoint.state.epoch} epochs"
         )
     return asked
+
+
+def require_best(run: RunDirectory, state: TrainingState) -> None:
+    """Raise RunError where the checkpoint of the best epoch is missing, CheckpointError where it is damaged."""
+    best, file = state.best, run.checkpoint("best")
+    if best is None:
+        return
+    if not file.exists():
+        raise RunError(
+            f"{file}: is missing, but epoch {best.epoch} was the best so far; restore the file, or train anew with "
+            f"`nn train {quote(str(run.config_file))}`"
+        )
+    if load_checkpoint(file).state.epoch < best.epoch:
+        raise RunError(f"{file}: is not the checkpoint of epoch {best.epoch}, the best so far; restore it")
 
 
 def _changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -10,11 +10,10 @@ run.json                       status, versions, machine, data digests, final fi
 """
 
 import contextlib
-import json
+import math
 import secrets
-import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -22,18 +21,19 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from data_scripts.files import remove_leftovers, write_atomically
+from data_scripts.files import create_directory, remove_leftovers, write_atomically
 
 from ..configuration.reader import MAX_BYTES
 from ..configuration.schema import Config
 from ..configuration.writer import to_yaml
-from ..errors import DivergenceError, RunError
-from ..training.loop import Progress
+from ..errors import RunError
 from ..training.state import EpochResult, GradientNorms, TrainingState
-from .checkpoint import fingerprint, save_checkpoint
+from .checkpoint import save_checkpoint
+from .description import read_description, write_description
 from .epoch_table import EpochTable, Row
 
-Status = Literal["running", "interrupted", "finished", "diverged"]
+HOUR = 3600  # seconds after which a half-made run directory belongs to no living process
+
 CheckpointName = Literal["best", "last"]
 
 
@@ -53,14 +53,6 @@ class RunDirectory:
         return self.path / "config.yaml"
 
     @property
-    def metrics_file(self) -> Path:
-        return self.path / "metrics.csv"
-
-    @property
-    def gradients_file(self) -> Path:
-        return self.path / "gradients.csv"
-
-    @property
     def description_file(self) -> Path:
         return self.path / "run.json"
 
@@ -76,32 +68,39 @@ class RunDirectory:
     def create(cls, path: Path, config: Config, state: TrainingState, description: dict[str, Any]) -> "RunDirectory":
         """Make a new run directory, and write everything that is known before training.
 
+        The directory appears at once, with all its files: a process that dies earlier leaves nothing at `path`.
         Raises RunError where the directory exists already or cannot be made.
         """
         try:
-            path.mkdir(parents=True)
+            if path.exists() or path.is_symlink():
+                raise _exists_already(path)
+            _ = cls(path).checkpoint("last").exists()  # raises OSError where this name would be too long
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                remove_leftovers(path.parent, older_than=HOUR)
+        except FileExistsError as error:
+            raise _cannot_be_made(path, f"{error.filename}: is not a directory") from None
         except OSError as error:
-            culprit = "" if Path(error.filename) == path else f"{error.filename}: "  # the culprit may be a parent
-            if culprit or not isinstance(error, FileExistsError):
-                raise RunError(
-                    f"{path}: the run directory cannot be made: {culprit}{error.strerror}; "
-                    "choose another with --run-dir"
-                ) from None
-            resume = f", or continue that run with --resume {quote(str(path))}" if cls(path).exists else ""
-            raise RunError(
-                f"{path}: exists already, and a run is never written over; choose another --run-dir{resume}"
-            ) from None
-        run = cls(path)
+            culprit = f"{error.filename}: " if Path(str(error.filename)) in path.parents else ""
+            raise _cannot_be_made(path, f"{culprit}{error.strerror}") from None
+        except RecursionError:
+            raise _cannot_be_made(path, "it is nested too deep") from None
         try:
-            run.checkpoint("last").parent.mkdir()
-            run.configure(config)
-            run._metrics_table.write([])
-            save_checkpoint(run.checkpoint("last"), config, state)
-            run.describe({**description, "started": now(), "status": "running"})
-        except BaseException:
-            shutil.rmtree(path, ignore_errors=True)  # an incomplete run would be useless
-            raise
-        return run
+            with create_directory(path) as temporary:
+                run = cls(temporary)
+                run.checkpoint("last").parent.mkdir()
+                run.configure(config)
+                run.metrics_table.write([])
+                save_checkpoint(run.checkpoint("last"), config, state)
+                started = {"number": 1 + _highest_number(path.parent), "started": now(), "status": "running"}
+                write_description(run.description_file, {**description, **started})
+        except FileExistsError:
+            raise _exists_already(path) from None
+        except OSError as error:
+            if error.filename is None or Path(error.filename) != path:
+                raise  # about a file in the directory
+            raise _cannot_be_made(path, str(error.strerror)) from None
+        return cls(path)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -141,40 +140,15 @@ class RunDirectory:
 
     def description(self) -> dict[str, Any]:
         """The content of run.json. Raises RunError where it cannot be read."""
-        try:
-            content = json.loads(self.description_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{self.description_file}: cannot be read: {error}") from None
-        if not isinstance(content, dict):
-            raise RunError(f"{self.description_file}: does not describe a run")
-        return content
-
-    def describe(self, description: dict[str, Any]) -> None:
-        """Replace run.json."""
-        write_atomically(self.description_file, (json.dumps(description, indent=2) + "\n").encode())
-
-    def set_status(self, status: Status, state: TrainingState) -> None:
-        """Write the run's status, its last and best metrics and the fingerprint of its parameters to run.json."""
-        rows = self.metrics()
-        self.describe(
-            {
-                **self.description(),
-                "status": status,
-                "updated": now(),
-                "epochs": state.epoch,
-                "last": _numbers(rows[-1]) if rows else None,
-                "best": _numbers(rows[state.best.epoch - 1]) if state.best else None,
-                "fingerprint": fingerprint(state.network),
-            }
-        )
+        return read_description(self.description_file)
 
     def metrics(self) -> list[Row]:
         """The rows of metrics.csv, without a last row that was cut off. Raises RunError where the file is damaged."""
-        table = self._metrics_table
+        table = self.metrics_table
         with table.damage_named():
             rows = table.read()
             for row in rows:
-                _numbers(row)  # raises ValueError for a damaged row
+                numbers(row)  # raises ValueError for a damaged row
         return rows
 
     def gradient_norms(self, config: Config) -> list[GradientNorms]:
@@ -182,76 +156,48 @@ class RunDirectory:
 
         The list is empty where the file does not exist. Raises RunError where the file is damaged.
         """
-        if not self.gradients_file.exists():
+        table = self.gradients_table(config)
+        if not table.file.exists():
             return []
-        table = self._gradients_table(config)
         L = table.rows_per_epoch
         with table.damage_named():
             rows = table.read()
             return [_norms(rows[start : start + L]) for start in range(0, len(rows), L)]
 
     @property
-    def _metrics_table(self) -> EpochTable:
-        return EpochTable(self.metrics_file, [field.name for field in fields(EpochResult)], first_epoch=1)
+    def metrics_table(self) -> EpochTable:
+        """The table in metrics.csv: one row for each EpochResult."""
+        return EpochTable(self.path / "metrics.csv", [field.name for field in fields(EpochResult)], first_epoch=1)
 
-    def _gradients_table(self, config: Config) -> EpochTable:
+    def gradients_table(self, config: Config) -> EpochTable:
+        """The table in gradients.csv: a row for each layer of the configuration's network."""
         return EpochTable(
-            self.gradients_file,
+            self.path / "gradients.csv",
             ["epoch", "layer", "dC_dw_norm", "dC_db_norm"],
             first_epoch=0,
             rows_per_epoch=len(config.network.sizes) - 1,
         )
 
-    def record(self, config: Config, state: TrainingState, progress: Iterable[Progress]) -> Iterator[Progress]:
-        """Yield training's reports, after writing the metrics, gradient norms and checkpoints of each completed epoch.
 
-        Metrics and gradient norms are written before the checkpoint. If the process dies in between, they have rows
-        that the last checkpoint does not know. Continuing the run drops these rows.
-        """
-        metrics, gradients = self._metrics_table, self._gradients_table(config)
-        metrics.truncate_after(state.epoch, self.metrics())
-        if config.training.gradient_norms:
-            last_recorded = state.epoch if state.epoch or state.step else -1  # before the first step: not even epoch 0
-            recorded = [row for norms in self.gradient_norms(config) for row in _gradient_rows(norms)]
-            gradients.truncate_after(last_recorded, recorded)
-        self.describe({**self.description(), "status": "running", "updated": now()})
-        try:
-            for report in progress:
-                if report.gradient_norms:
-                    gradients.append(_gradient_rows(report.gradient_norms))
-                if report.result:
-                    metrics.append([_row(report.result)])
-                    if report.is_best:
-                        save_checkpoint(self.checkpoint("best"), config, state)
-                    save_checkpoint(self.checkpoint("last"), config, state)
-                yield report
-        except DivergenceError:
-            self.describe({**self.description(), "status": "diverged", "updated": now()})
-            raise
-        self.set_status("finished", state)
-
-    def interrupt(self, config: Config, state: TrainingState) -> None:
-        """Save the state in the middle of an epoch, for `--resume`."""
-        save_checkpoint(self.checkpoint("last"), config, state)
-        self.set_status("interrupted", state)
+def _exists_already(path: Path) -> RunError:
+    resume = f", or continue that run with --resume {quote(str(path))}" if RunDirectory(path).exists else ""
+    return RunError(f"{path}: exists already, and a run is never overwritten; choose another --run-dir{resume}")
 
 
-def _row(result: EpochResult) -> Row:
-    """A result as a row of metrics.csv. Its numbers read back exactly; only seconds are rounded, to milliseconds."""
-    row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
-    return {**row, "seconds": f"{result.seconds:.3f}"}
+def _cannot_be_made(path: Path, reason: str) -> RunError:
+    return RunError(f"{path}: the run directory cannot be made: {reason}; choose another with --run-dir")
 
 
-def _numbers(row: Row) -> dict[str, float | None]:
+def numbers(row: Row) -> dict[str, int | float | None]:
     """The values of a row as numbers, None for an empty value. Raises ValueError for anything else."""
-    return {name: json.loads(value) if value else None for name, value in row.items()}
+    return {name: _number(value) if value else None for name, value in row.items()}
 
 
-def _gradient_rows(norms: GradientNorms) -> list[Row]:
-    return [
-        {"epoch": str(norms.epoch), "layer": str(l), "dC_dw_norm": repr(dC_dw), "dC_db_norm": repr(norms.dC_db[l])}
-        for l, dC_dw in norms.dC_dw.items()
-    ]
+def _number(text: str) -> int | float:
+    value = int(text) if text.isdecimal() and len(text) < 20 else float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def _norms(rows: list[Row]) -> GradientNorms:
@@ -271,15 +217,29 @@ def new_run_path(root: Path, recipe: str) -> Path:
     return root / f"{recipe}-{time}-{secrets.token_hex(3)}"
 
 
+def runs_under(root: Path) -> Iterator[tuple[RunDirectory, dict[str, Any]]]:
+    """Yield the runs directly under a directory, each with its run.json. Runs with a damaged run.json are left out."""
+    for file in root.glob("[!.]*/run.json"):
+        with contextlib.suppress(RunError):
+            yield RunDirectory(file.parent), read_description(file)
+
+
 def newest_run(root: Path) -> RunDirectory:
-    """The run under `root` that was started last, except diverged runs. Raises RunError where there is none."""
-    started = {}
-    for file in root.glob("*/run.json"):
-        run = RunDirectory(file.parent)
-        with contextlib.suppress(RunError):  # a damaged run does not hide the others
-            description = run.description()
-            if description.get("status") != "diverged":
-                started[run] = str(description.get("started", ""))
+    """The run under `root` that was started last, except diverged runs. Raises RunError where there is none.
+
+    Runs are numbered as they start, because a clock may jump back. The time decides between runs of one number.
+    """
+    started = {
+        run: (description.get("number", 0), description.get("started", ""))
+        for run, description in runs_under(root)
+        if description.get("status") != "diverged"
+    }
     if not started:
-        raise RunError(f"{root}: there are no runs here yet; make one with `nn train`, or name a run directory")
+        raise RunError(
+            f"{root}: there are no runs here yet; make one with `nn train quickstart`, or name a run directory"
+        )
     return max(started, key=lambda run: started[run])
+
+
+def _highest_number(root: Path) -> int:
+    return max((int(description.get("number", 0)) for _, description in runs_under(root)), default=0)

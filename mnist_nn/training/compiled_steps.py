@@ -5,7 +5,8 @@ arithmetic, only the order in which a step calls these functions. It repeats tha
 the dictionaries keyed by layer in `forward` and `backprop`.
 """
 
-import hashlib
+import contextlib
+import warnings
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -19,22 +20,50 @@ from ..chapter.network import ByLayer, Network, weighted_sum
 from ..chapter.sgd import SGD, descend, penalize, remember
 from ..errors import ConfigError
 from ..examples.dataset import Batches, Labels
+from .compiled_cache import remove_unverified, sha256, write_digests
 from .numpy_steps import Buffers
 
 try:
-    import numba
-    import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - Numba's matrix products need it
-    from numba.extending import overload
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Environment variable 'NUMBA")  # Numba cannot read it, and would ignore it
+        import numba
+        import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - Numba's matrix products need it
+        from numba.extending import overload
 except ImportError as error:
     raise ConfigError(
         f"training.compiled: true: needs Numba and SciPy ({error}); "
         "pip install 'numba>=0.61' 'scipy>=1.13', or train anew with --set training.compiled=false"
+    ) from error
+except Exception as error:  # Numba refuses the value of an environment variable, such as NUMBA_NUM_THREADS=0
+    (reason, *_) = [line for line in str(error).splitlines() if line.strip()] or [""]
+    raise ConfigError(
+        f"training.compiled: true: Numba cannot be loaded ({type(error).__name__}: {reason.strip()}); "
+        "correct the environment variables that begin with NUMBA_, or train anew with --set training.compiled=false"
     ) from error
 
 # Placeholders: `_compile` replaces these names with the functions of the actual network and cost.
 sigma, sigma_prime = ACTIVATIONS["sigmoid"].sigma, ACTIVATIONS["sigmoid"].sigma_prime  # of the hidden layers
 sigma_L, sigma_prime_L = sigma, sigma_prime  # of the output layer
 derivative, derivative_is_by_z = COSTS["squared_error"].dC_da, False  # of the cost, by a^(L) or by z^(L)
+
+numba_settings: Any = numba.config  # Any, because Numba gives it its attributes when it is imported
+
+
+def require_compiler() -> None:
+    """Raise ConfigError where Numba's compiler is switched off: NumPy would run the steps, with other last bits."""
+    if numba_settings.DISABLE_JIT:
+        raise ConfigError(
+            "training.compiled: true: NUMBA_DISABLE_JIT switches Numba's compiler off; "
+            "unset this environment variable, or train anew with --set training.compiled=false"
+        )
+
+
+def keep_compiled_code(directory: Path) -> None:
+    """Let Numba keep compiled steps in this directory, unless NUMBA_CACHE_DIR named one already.
+
+    Without a directory every process compiles anew.
+    """
+    numba_settings.CACHE_DIR = numba_settings.CACHE_DIR or str(directory)
 
 
 @overload(np.matmul)
@@ -86,10 +115,14 @@ def steps(  # type: ignore[no-untyped-def]
 
 
 class CompiledSteps:
-    """The compiled `steps` for one network and cost. The constructor compiles, unless Numba's cache has the result."""
+    """The compiled `steps` for one network and cost. The constructor compiles, unless Numba's cache has the result.
+
+    There is a cache only after `keep_compiled_code`.
+    """
 
     def __init__(self, network: Network, cost: Cost, sgd: SGD, buffers: Buffers) -> None:
         """`buffers` is keyed by batch size. All batches have the largest size; only the last may be smaller."""
+        require_compiler()
         cost.refuse_other_output(network.activation[network.L])
         self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
         self._momentum, self._l2 = self._number(sgd.momentum), sgd.l2
@@ -150,16 +183,24 @@ def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
     # Numba's cache identifies a function by its name and file. This function depends on several files, so its name
     # contains a digest of them.
     made.__qualname__ = f"steps_{hidden.name}_{output.name}_{cost.name}_{_digest(steps, *parts.values())}"
-    try:
-        compiled = numba.njit(made, error_model="numpy", cache=True)
-        compiled(*arguments)
-    except Exception:  # the cache is damaged or cannot be written; any other error is raised again below
-        compiled = numba.njit(made, error_model="numpy")
-        compiled(*arguments)
+    if numba_settings.CACHE_DIR:
+        try:
+            compiled = numba.njit(made, error_model="numpy", cache=True)
+            directory = Path(compiled.stats.cache_path)
+            if directory.is_relative_to(numba_settings.CACHE_DIR):  # otherwise it cannot be written
+                remove_unverified(directory, made.__qualname__)
+                compiled(*arguments)
+                with contextlib.suppress(OSError):  # files without a digest are not used
+                    write_digests(directory, made.__qualname__)
+                return compiled
+        except Exception:  # the cache cannot be read or written; any other error is raised again below
+            pass
+    compiled = numba.njit(made, error_model="numpy")
+    compiled(*arguments)
     return compiled
 
 
 def _digest(*functions: Any) -> str:
     """A digest of the source files of these functions."""
     sources = sorted({function.__code__.co_filename for function in functions})
-    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:16]
+    return sha256(b"".join(Path(source).read_bytes() for source in sources))[:16]

@@ -5,6 +5,7 @@ Biases start at 0 unless a scheme says otherwise.
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -66,6 +67,7 @@ def centred(network: Network, random: np.random.Generator) -> None:
     network.b[network.L][:] += network.activation[network.L].inverse(base_rate)
 
 
+@cache
 def _centre_and_spread(sigma: Callable[[Array, Array], Array]) -> tuple[float, float]:
     """σ(0), and the square root of E[(σ(z) − σ(0))²] where z is N(0, 1)."""
     z, probability = np.polynomial.hermite_e.hermegauss(100)  # Gauss-Hermite quadrature

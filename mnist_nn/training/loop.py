@@ -20,16 +20,17 @@ from .state import EpochResult, GradientNorms, TrainingState
 from .steps import make_steps
 from .threads import flops_per_step
 
-SLICE_FLOPS = 2e9  # floating-point operations between two reports, about
-SLICE_STEPS = 100  # steps between two reports, at most
+SLICE_FLOPS = 2e9  # about so many floating-point operations between two reports
+SLICE_STEPS = 100  # at most so many steps between two reports
 
 
 @dataclass(frozen=True)
 class Progress:
     """A report of training after each slice of steps. It has a `result` where the slice completed an epoch.
 
-    `epoch` counts the completed epochs, `step` the steps taken since. If the configuration asks for gradient norms,
-    each report with a result has them. One more report, before the first step, has the norms of the untrained network.
+    `epoch` counts the completed epochs, and `step` counts the steps taken since the last one. If the configuration asks
+    for gradient norms, every report with a result has them. The norms of the untrained network come in a report of
+    their own, before the first step.
     """
 
     epoch: int
@@ -41,12 +42,12 @@ class Progress:
 
 
 def train(config: Config, state: TrainingState, training: Examples, validation: Examples) -> Iterator[Progress]:
-    """Train from `state` (changed in place) to the last epoch, or to early stopping.
+    """Reports of training from `state` to the last epoch or to early stopping, one report after each slice of steps.
 
-    `training` and `validation` are the examples as the network sees them: see `prepare_examples`. `state` is complete
-    at every yield. If you save it there and pass it in again, training continues with the same bits.
-    Raises ValueError where the state or the examples do not fit the configuration. Raises DivergenceError where a
-    parameter is NaN or infinite after a slice of steps, or a cost after an epoch.
+    `state` is changed in place, and complete at every report. If you save it there and pass it in again, training
+    continues with the same bits. `training` and `validation` are the examples as the network sees them (see
+    `prepare_examples`). Raises ValueError where the state or the examples do not fit the configuration. Raises
+    DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
     """
     state.require_fit(config)
     for examples in (training, validation):
@@ -86,7 +87,7 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
 
 
 class Loop:
-    """The inner loop. It makes its buffers once for each batch size, because the last batch may be smaller."""
+    """The inner loop. The last batch of an epoch may be smaller, so there are buffers for up to two batch sizes."""
 
     def __init__(self, config: Config, network: Network, training: Examples) -> None:
         """Raises ConfigError where the configuration asks for compiled steps and Numba is missing."""

@@ -91,15 +91,20 @@ class TrainingState:
             )
 
 
-@np.errstate(over="ignore")  # a value too large for the dtype becomes infinite, which training reports
-def build_network(config: Config) -> Network:
-    """The untrained network of a configuration, initialized from its seed."""
-    network = Network(
+def empty_network(config: Config) -> Network:
+    """The network of a configuration, with zeros as parameters."""
+    return Network(
         config.network.sizes,
         activation=config.network.activation,
         output=config.network.output,
         dtype=config.dtype,
     )
+
+
+@np.errstate(over="ignore")  # a value too large for the dtype becomes infinite, which training reports
+def initialized_network(config: Config) -> Network:
+    """The untrained network of a configuration, initialized from its seed."""
+    network = empty_network(config)
     init = config.network.init
     if isinstance(init, InitialValues):
         for l in network.layers:
@@ -112,5 +117,5 @@ def build_network(config: Config) -> Network:
 
 def initial_state(config: Config) -> TrainingState:
     """The state in which training starts."""
-    network = build_network(config)
+    network = initialized_network(config)
     return TrainingState(network, optimizer_for(config.training).new_velocity(network))

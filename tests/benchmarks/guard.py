@@ -11,6 +11,7 @@ from importlib.util import find_spec
 
 import click
 import numpy as np
+from nn_cli.machine import load_compiler
 from threadpoolctl import threadpool_limits
 from work import GRID, Cell, digits, floor, nn
 
@@ -45,7 +46,7 @@ def main(slowed: bool) -> None:
     noticed = []
     cases = [(cell, False, limit) for cell, limit in LIMITS.items()]
     if find_spec("numba") is not None:
-        import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+        load_compiler()  # and the BLAS of the compiled steps, which is limited below
 
         cases += [(cell, True, limit) for cell, limit in COMPILED_LIMITS.items()]
     with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):

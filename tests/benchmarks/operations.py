@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from nn_cli.machine import load_compiler
 from threadpoolctl import threadpool_limits
 from work import LEARNING_RATE, Cell, digits, nn
 
@@ -68,7 +69,7 @@ def step_times(cell: Cell) -> dict[str, float]:
 
 def table(cells: list[Cell]) -> Iterator[str]:
     """Markdown, line by line."""
-    import mnist_nn.training.compiled_steps  # noqa: F401 - loads the BLAS of the compiled steps, which is limited below
+    load_compiler()  # and the BLAS of the compiled steps, which is limited below
 
     with threadpool_limits(1), np.errstate(all="ignore"):
         columns = [step_times(cell) for cell in cells]

@@ -30,6 +30,9 @@ def nn_trainer(cell: Cell, threads: int, compiled: bool = False) -> Run:
 
 def compiled_trainer(cell: Cell, threads: int) -> Run:
     """`nn` with `training.compiled`."""
+    from nn_cli.machine import load_compiler
+
+    load_compiler()
     return nn_trainer(cell, threads, compiled=True)
 
 

@@ -1,7 +1,7 @@
 """Long, coverage-guided fuzzing of one reader with atheris, for a number of seconds or executions.
 
     .venv/bin/pip install -e '.[fuzz]'
-    .venv/bin/python tests/fuzz/run.py idx --seconds 120           or config, or checkpoint
+    .venv/bin/python tests/fuzz/run.py idx --seconds 120           or config, checkpoint, run, digits
 
 It ends with one line of JSON: executions, how many inputs were read and refused, and executions per second. An input
 that makes a reader fail is written to crash-… in the working directory. `run.py TARGET crash-…` runs it again.
@@ -23,7 +23,13 @@ import atheris
 
 # ruamel.yaml is left out: with instrumentation it reads only 30 documents a second.
 with atheris.instrument_imports(include=["data_scripts", "mnist_nn"]):
-    for module in ("data_scripts.idx", "mnist_nn.runs.checkpoint", "mnist_nn.configuration.reader"):
+    modules = (
+        "data_scripts.idx",
+        "mnist_nn.configuration.reader",
+        "mnist_nn.runs.checkpoint",
+        "mnist_nn.runs.recorder",
+    )
+    for module in modules:
         importlib.import_module(module)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

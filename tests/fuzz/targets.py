@@ -10,17 +10,21 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
+from unittest.mock import patch
 
 import numpy as np
 from safetensors.numpy import save
 
+from data_scripts import synthetic
 from data_scripts.errors import DataError
 from data_scripts.idx import read_idx
 from mnist_nn import Config, initial_state, load_checkpoint, save_checkpoint
 from mnist_nn.configuration.reader import parse_config, read_config
 from mnist_nn.configuration.writer import to_yaml
-from mnist_nn.errors import CheckpointError, ConfigError
+from mnist_nn.errors import CheckpointError, ConfigError, RunError
 from mnist_nn.runs.checkpoint import FORMAT, _digest, named_tensors
+from mnist_nn.runs.description import RunDescription
+from mnist_nn.runs.run_directory import RunDirectory, numbers
 
 Verdict = Literal["read", "refused"]
 LONGEST = 2000  # characters of a message, without the file's name
@@ -112,6 +116,47 @@ def crafted(
     return save(tensors, metadata | {"digest": _digest(tensors, metadata)})
 
 
+def fuzz_run(content: bytes, directory: Path) -> Verdict:
+    """A file of a run directory: the first byte chooses run.json, metrics.csv or gradients.csv."""
+    run = RunDirectory(directory)
+    choice, content = content[0] % 3 if content else 0, content[1:]
+    path = (run.description_file, run.metrics_table.file, run.gradients_table(CONFIG).file)[choice]
+    path.write_bytes(content)
+    try:
+        if choice == 0:
+            assert RunDescription.model_validate(run.description()).recipe.isprintable()
+        elif choice == 1:
+            assert all(math.isfinite(value or 0) for row in run.metrics() for value in numbers(row).values())
+        else:
+            assert all(set(norms.dC_dw) == {1, 2} for norms in run.gradient_norms(CONFIG))
+    except RunError as error:
+        return one_line(error, path)
+    return "read"
+
+
+def fuzz_digits(content: bytes, directory: Path) -> Verdict:
+    """The cache of drawn digits: the first byte chooses which of its three files is replaced.
+
+    The digits are always those that the program draws.
+    """
+    expected = draw_few(directory)
+    path = cached_digits(directory)[content[0] % 3 if content else 0]
+    before = path.read_bytes()
+    path.write_bytes(content[1:])
+    assert (draw_few(directory) == expected).all()
+    return "read" if content[1:] == before else "refused"
+
+
+def draw_few(directory: Path) -> np.ndarray:
+    """Ten digits, read from their cache or drawn again."""
+    with patch.dict(synthetic.COUNTS, test=10):
+        return synthetic.load_synthetic("test", directory / "digits")[0]
+
+
+def cached_digits(directory: Path) -> list[Path]:
+    return sorted(file for file in (directory / "digits").rglob("*") if file.is_file())
+
+
 def recipe(name: str) -> str:
     return (files("nn_configs") / name).read_text(encoding="utf-8")
 
@@ -120,6 +165,8 @@ TARGETS: dict[str, Callable[[bytes, Path], Verdict]] = {
     "idx": fuzz_idx,
     "config": fuzz_config,
     "checkpoint": fuzz_checkpoint,
+    "run": fuzz_run,
+    "digits": fuzz_digits,
 }
 
 
@@ -134,9 +181,17 @@ def seeds(target: str, directory: Path) -> list[bytes]:
         ]
     if target == "config":
         texts = [recipe(file.name) for file in files("nn_configs").iterdir() if file.name.endswith(".yaml")]
-        texts += ["{seed: 1}", "training:\n  schedule: {name: step, every: 3}\n", "seed: !!int '0x1f' # \\x41\n"]
-        overrides = ["training.epochs=5", "network.sizes=[784, 5, 10]", "network.sizes.1=7", "seed=!!int 3"]
+        texts += ["{seed: 1}", "training:\n  schedule: {name: step, every: 3}\n", "seed: 0x1f # \\x41\n"]
+        overrides = ["training.epochs=5", "network.sizes=[784, 5, 10]", "network.sizes.1=7", "network.sizes=4-30-5"]
         return [b"\0" + text.encode() for text in texts] + [b"\1" + text.encode() for text in overrides]
+    if target == "run":
+        description = '{"recipe": "x", "status": "finished", "number": 3, "versions": {"numpy": "2"}, "data": {"n": 1}}'
+        metrics = ",".join(RunDirectory(directory).metrics_table.columns) + "\n1,9,0.5,0.25,0.5,,,0.100\n2,18,0.5,"
+        gradients = "epoch,layer,dC_dw_norm,dC_db_norm\n0,1,0.5,0.25\n0,2,inf,nan\n1,1,0.5"
+        return [bytes([i]) + text.encode() for i, text in enumerate((description, metrics, gradients))]
+    if target == "digits":
+        draw_few(directory)
+        return [bytes([i]) + file.read_bytes() for i, file in enumerate(cached_digits(directory))]
     save_checkpoint(directory / "seed", CONFIG, STATE)
     written = (directory / "seed").read_bytes()
     (directory / "seed").unlink()

@@ -1,0 +1,94 @@
+"""Writes what training reports into a run directory."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from ..configuration.schema import Config
+from ..errors import DivergenceError
+from ..training.loop import Progress
+from ..training.state import EpochResult, GradientNorms, TrainingState
+from .checkpoint import fingerprint, save_checkpoint
+from .description import Status, write_description
+from .epoch_table import Row
+from .run_directory import RunDirectory, now, numbers
+
+
+class Recorder:
+    """Records the training of one run: its metrics, gradient norms, checkpoints and status.
+
+    What a run's files hold is read once, at the start. Afterwards nothing that happens to the tables or to run.json
+    can end the training or change what is recorded.
+    """
+
+    def __init__(self, run: RunDirectory, config: Config, state: TrainingState) -> None:
+        """Drop the rows of epochs that `state` does not have: a killed process wrote them after its last checkpoint.
+
+        Raises RunError where a table or run.json is damaged, or lacks epochs that `state` has.
+        """
+        self._run, self._config, self._state = run, config, state
+        self._description = run.description()
+        self._metrics, self._gradients = run.metrics_table, run.gradients_table(config)
+        rows = run.metrics()
+        self._metrics.truncate_after(state.epoch, rows)
+        self._last = rows[state.epoch - 1] if state.epoch else None
+        self._best = rows[state.best.epoch - 1] if state.best else None
+        if config.training.gradient_norms:
+            last_recorded = state.epoch if state.epoch or state.step else -1  # before the first step: not even epoch 0
+            recorded = [row for norms in run.gradient_norms(config) for row in _gradient_rows(norms)]
+            self._gradients.truncate_after(last_recorded, recorded)
+
+    def record(self, progress: Iterable[Progress]) -> Iterator[Progress]:
+        """Yield training's reports, after writing what each completed epoch brought.
+
+        Metrics and gradient norms are written before the checkpoint. If the process dies in between, they have rows
+        that the last checkpoint does not know, and continuing the run drops these rows. Raises OSError.
+        """
+        self._describe("running")
+        try:
+            for report in progress:
+                if report.gradient_norms:
+                    self._gradients.append(_gradient_rows(report.gradient_norms))
+                if report.result:
+                    self._last = _row(report.result)
+                    self._metrics.append([self._last])
+                    if report.is_best:
+                        self._best = self._last
+                        save_checkpoint(self._run.checkpoint("best"), self._config, self._state)
+                    save_checkpoint(self._run.checkpoint("last"), self._config, self._state)
+                yield report
+        except DivergenceError:
+            self._describe("diverged")
+            raise
+        self._describe("finished", **self._figures())
+
+    def interrupt(self) -> None:
+        """Save the state in the middle of an epoch, for `--resume`. Raises OSError."""
+        save_checkpoint(self._run.checkpoint("last"), self._config, self._state)
+        self._describe("interrupted", **self._figures())
+
+    def _figures(self) -> dict[str, Any]:
+        """The last and the best metrics, and the fingerprint of the parameters."""
+        return {
+            "epochs": self._state.epoch,
+            "last": numbers(self._last) if self._last else None,
+            "best": numbers(self._best) if self._best else None,
+            "fingerprint": fingerprint(self._state.network),
+        }
+
+    def _describe(self, status: Status, **figures: Any) -> None:
+        self._description = {**self._description, "status": status, "updated": now(), **figures}
+        write_description(self._run.description_file, self._description)
+
+
+def _row(result: EpochResult) -> Row:
+    """A result as a row of metrics.csv. Its numbers read back exactly; only seconds are rounded, to milliseconds."""
+    row = {name: "" if value is None else repr(value) for name, value in asdict(result).items()}
+    return {**row, "seconds": f"{result.seconds:.3f}"}
+
+
+def _gradient_rows(norms: GradientNorms) -> list[Row]:
+    return [
+        {"epoch": str(norms.epoch), "layer": str(l), "dC_dw_norm": repr(dC_dw), "dC_db_norm": repr(norms.dC_db[l])}
+        for l, dC_dw in norms.dC_dw.items()
+    ]
