@@ -93,7 +93,12 @@ def test_uncompiled_numba_steps_equal_the_chapters_steps_exactly(
 )
 @pytest.mark.parametrize("training", [{}, {"momentum": 0.0, "l2": 0.0}, {"batch_size": 1}, {"batch_size": 50}])
 def test_compiled_steps_give_the_same_numbers_as_numpy(
-    activation: str, output: str, cost: str, sizes: tuple[int, ...], training: dict[str, object]
+    activation: str,
+    output: str,
+    cost: str,
+    sizes: tuple[int, ...],
+    training: dict[str, object],
+    quick_compiler: None,
 ) -> None:
     config = settings(sizes, activation, output, cost, **training)
     found = parameters_after_an_epoch(config, compiled=True)
@@ -113,7 +118,15 @@ def test_compiled_steps_use_the_networks_precision() -> None:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba with little optimization, for tests of everything but the numbers: it compiles in half of the time."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "OPT", type(numba.config.OPT)("1"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_compiler: None) -> Path:
     """A separate cache directory for Numba."""
     import numba
 
@@ -160,7 +173,7 @@ def test_a_damaged_cache_file_never_reaches_numba(
     (code,) = cache.rglob("*.nbc")
     whole = file.read_bytes()
     monkeypatch.setattr(IndexDataCacheFile, "_load_data", spy)
-    for place in random.choice(len(whole), 2, replace=False):
+    for place in random.choice(len(whole), 1):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << random.integers(8)
         file.write_bytes(damaged)
@@ -194,7 +207,7 @@ def test_the_command_keeps_compiled_code_in_the_users_cache(small: Path, tmp_pat
 
     package = Path(str(mnist_nn.__file__)).parent
     before = [*package.rglob("*.nb[ci]")]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "caches"), "NUMBA_CACHE_DIR": ""}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "caches"), "NUMBA_CACHE_DIR": "", "NUMBA_OPT": "1"}
     program = (
         "import sys\n"
         "from nn_cli.data_directory import data_directory\n"
@@ -213,7 +226,7 @@ def test_the_command_keeps_compiled_code_in_the_users_cache(small: Path, tmp_pat
 
 
 @needs_numba
-def test_the_library_keeps_no_compiled_code_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_keeps_no_compiled_code_unasked(quick_compiler: None, monkeypatch: pytest.MonkeyPatch) -> None:
     import numba
 
     import mnist_nn

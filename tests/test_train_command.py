@@ -618,7 +618,7 @@ def test_the_chain_trains_without_any_data_directory(nn: Command) -> None:
 
 BAD = [
     (["nowhere.yaml"], 2, "Error: nowhere.yaml: is neither a file nor a recipe; the recipes are 3blue1brown, best, chain,"),
-    (["SMALL", "--set", "training.epoch=3"], 2, "unknown key; did you mean epochs?"),
+    (["SMALL", "--set", "training.epoch=3"], 2, "unknown key; did you mean training.epochs?"),
     (["SMALL", "--set", "seed"], 2, "Error: --set seed: needs the form KEY=VALUE"),
     (["SMALL", "--set", "network.sizes=[100, 5, 10]"], 2, "network.sizes: begins with 100, but the train examples have 784"),
     (["SMALL", "--set", "network.sizes=[784, 5, 4]"], 2, "network.sizes: ends with 4, but the train labels go up to 9; it needs at least 10"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isqrt
+from math import ceil, isqrt
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,7 @@ class Batches:
         """`examples` can be replaced later by other examples of the same shape."""
         inputs, targets = examples.inputs.shape[1], examples.targets.shape[1]
         self.examples, self._m = examples, m
-        self._rows = m * max(1, CHUNK // (m * inputs))
+        self._rows = m * max(1, min(CHUNK // (m * inputs), ceil(len(examples) / m)))
         self._pixels = np.empty((self._rows, inputs), examples.inputs.dtype)
         self._bits = np.empty((self._rows, targets), examples.targets.dtype)
         self._x = np.empty((self._rows, inputs), dtype)
