@@ -288,7 +288,7 @@ def test_a_half_made_run_is_never_the_newest(run: Path) -> None:
 # Checkpoints that declare much
 
 
-def test_a_checkpoint_of_a_million_layers_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_checkpoint_of_100000_layers_is_refused_at_once(tmp_path: Path) -> None:
     n = 100_000
     tensors = {f"{name}{l}": np.zeros((1, 1) if name == "w" else 1, np.float32) for l in range(1, n) for name in "wb"}
     config = json.dumps({"network": {"sizes": [1] * n}})

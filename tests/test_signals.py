@@ -65,7 +65,7 @@ def test_a_signal_at_any_instant_shows_no_traceback(number: signal.Signals) -> N
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err, err
-        assert err in ("", f"Error: interrupted by {number.name}\n")
+        assert err in ("", f"Error: interrupted by {number.name}\n"), err
         assert process.returncode in (128 + number, -number, 0)
         codes.append(process.returncode)
     assert 128 + number in codes
