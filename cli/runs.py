@@ -59,7 +59,10 @@ def find_checkpoint(run: str | None, name: "CheckpointName | None") -> Path:
     directory = find_run(run)
     path = directory.checkpoint(name or "best")
     if not path.exists():
-        if directory.description().get("status") == "diverged":
+        description = directory.description()
+        if description.get("epochs"):
+            raise RunError(f"{path}: is missing, though epochs of this run have ended; use --checkpoint last")
+        if description.get("status") == "diverged":
             raise RunError(f"{directory.path}: this run diverged before its first epoch ended; start a new run")
         raise RunError(
             f"{path}: does not exist, because this run has not finished an epoch; use --checkpoint last, "

@@ -257,6 +257,13 @@ def test_a_missing_best_checkpoint_stops_a_resume(nn: Command, cut: Path) -> Non
     assert nn("evaluate", cut, "--split", "train", "--checkpoint", "last").code == 0
 
 
+def test_evaluate_names_a_best_checkpoint_that_was_removed(nn: Command, run: Path) -> None:
+    (run / "checkpoints/best.safetensors").unlink()
+    outcome = nn("evaluate", run, "--split", "train")
+    assert outcome.code == 1
+    assert outcome.error.endswith("is missing, though epochs of this run have ended; use --checkpoint last")
+
+
 def test_another_runs_best_checkpoint_stops_a_resume(nn: Command, cut: Path) -> None:
     nn("train", *CHAIN[:-1], "training.epochs=1", "--run-dir", "short")
     shutil.copy("short/checkpoints/best.safetensors", cut / "checkpoints/best.safetensors")
