@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.tmp")  # what `temporary_name` makes
+TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.nn-tmp")  # what `temporary_name` makes
 
 
 def require_regular(path: Path) -> None:
@@ -38,7 +38,7 @@ def read_regular(path: Path, at_most: int) -> bytes:
 
 def temporary_name(path: Path) -> Path:
     """A unique hidden name beside `path`. The name is cut, because names have a limit."""
-    return path.with_name(f".{path.name[:32]}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name[:32]}-{os.getpid()}-{secrets.token_hex(4)}.nn-tmp")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -86,7 +86,8 @@ def create_directory(path: Path) -> Iterator[Path]:
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.filename is not None:
-            error.filename, error.filename2 = str(error.filename).replace(str(temporary), str(path)), None
+            error.filename = str(error.filename).replace(str(temporary), str(path))
+            del error.filename2
         raise
 
 
@@ -128,5 +129,6 @@ def _errors_naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # or the message would name it
         raise

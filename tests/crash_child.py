@@ -111,7 +111,7 @@ def save(path: str, other: str) -> Act:
 
 def append(path: str, columns: list[str], rows: list[dict[str, str]]) -> Act:
     table = EpochTable(Path(path), columns, first_epoch=1)
-    table.read()
+    table.write(table.read())
     return lambda: table.append(rows)
 
 

@@ -106,7 +106,7 @@ def last_checkpoint(run: str) -> Checkpoint:
 
 
 def temporary_files(run: str) -> list[Path]:
-    return list(Path(run).rglob(".*.tmp"))
+    return list(Path(run).rglob(".*.nn-tmp"))
 
 
 def error_line() -> str:

@@ -119,6 +119,29 @@ def test_what_belongs_together_cannot_be_replaced(name: str, network: Network) -
     assert network.w[1].base is not None
 
 
+def test_an_activation_cannot_be_exchanged(network: Network) -> None:
+    with pytest.raises(TypeError, match="layers of a network are fixed"):
+        network.activation[1] = network.activation[2]
+
+
+def test_lists_are_refused_as_arrays(network: Network) -> None:
+    passed = forward(network, np.zeros((3, 1)))
+    for misuse in (
+        lambda: forward(network, [[0.0], [0.0], [0.0]]),  # type: ignore[arg-type]
+        lambda: backprop(network, SQUARED_ERROR, passed, [[0.0], [0.0]]),  # type: ignore[arg-type]
+        lambda: Examples([[0.0]], [[0.0]]),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ValueError, match=r"list|NumPy arrays"):
+            misuse()
+
+
+def test_a_forward_pass_of_another_network_is_refused(network: Network) -> None:
+    other = forward(Network([3, 5, 2], dtype=np.float64), np.zeros((3, 1)))
+    with pytest.raises(ValueError, match="forward pass") as error:
+        backprop(network, SQUARED_ERROR, other, np.zeros((2, 1)))
+    assert two_shapes(error)
+
+
 @pytest.mark.parametrize("change", ["clear", "popitem"])
 def test_layers_cannot_be_taken_away(change: str, network: Network) -> None:
     with pytest.raises(TypeError, match="layers of a network are fixed"):
@@ -134,7 +157,7 @@ def test_layers_cannot_be_taken_away(change: str, network: Network) -> None:
 
 small = st.integers(0, 4)
 shapes = st.lists(small, min_size=0, max_size=3).map(tuple)
-dtypes = st.sampled_from([np.float32, np.float64, np.int64, np.uint8])
+dtypes = st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint8])
 
 
 def two_shapes(error: pytest.ExceptionInfo[ValueError]) -> bool:
@@ -211,14 +234,13 @@ def test_a_vector_of_parameters_fits_or_is_refused(shape: Any, dtype: Any) -> No
     assert two_shapes(error)
 
 
-@given(st.integers(0, 6), st.floats(0, 0.9))
+@given(shapes, st.floats(0.1, 0.9))
 @settings(max_examples=50, deadline=None, derandomize=True)
-def test_a_velocity_fits_or_is_refused(size: int, momentum: float) -> None:
+def test_a_velocity_fits_or_is_refused(shape: Any, momentum: float) -> None:
     network = Network([3, 1])
-    sgd = SGD(momentum)
-    assume(size != sgd.velocity_size(4))
-    with pytest.raises(ValueError, match="velocity") as error:
-        sgd.step(network, Gradient(network), np.zeros(size, np.float32), 0.1)
+    assume(shape != (4,))
+    with pytest.raises(ValueError, match=r"shape") as error:
+        SGD(momentum).step(network, Gradient(network), np.zeros(shape, np.float32), 0.1)
     assert two_shapes(error)
 
 

@@ -10,6 +10,8 @@ from subprocess import Popen
 import pytest
 from conftest import Command, Outcome
 
+from mnist_nn import load_checkpoint, save_checkpoint
+
 Start = Callable[..., "Popen[str]"]
 LONG = ["--set", "training.epochs=100000"]
 
@@ -70,6 +72,21 @@ def test_settings_fixed_at_the_start_cannot_be_changed(override: str, expected: 
     assert {file: file.read_bytes() for file in Path("run").rglob("*") if file.is_file()} == before
 
 
+def test_a_run_within_an_epoch_is_not_ended_before_it(nn: Command, small: Path) -> None:
+    """Otherwise a network between two epochs would pass for the result of one."""
+    nn("train", small, "--run-dir", "run", "--set", "training.epochs=2")
+    file = Path("run/checkpoints/last.safetensors")
+    checkpoint = load_checkpoint(file)
+    checkpoint.state.step = 3
+    longer = checkpoint.config.training.model_copy(update={"epochs": 3})
+    config = checkpoint.config.model_copy(update={"training": longer})
+    save_checkpoint(file, config, checkpoint.state)
+    outcome = nn("train", "--resume", "run", "--set", "training.epochs=2")
+    assert outcome.code == 2
+    assert "training.epochs: 2: this run has already begun epoch 3; ask for as many" in outcome.error
+    assert nn("train", "--resume", "run", "--set", "training.epochs=3").code == 0
+
+
 def test_only_one_process_at_a_time_trains_a_run(nn: Command, nn_process: Start, small: Path) -> None:
     """When that process is killed, another process can resume the run."""
     process = nn_process("train", small, *LONG, "--run-dir", "run", "--quiet")
@@ -89,7 +106,7 @@ def test_only_one_process_at_a_time_trains_a_run(nn: Command, nn_process: Start,
 
 def test_half_written_files_are_removed_on_resume(nn: Command, small: Path) -> None:
     nn("train", small, "--run-dir", "run")
-    leftovers = [Path("run/.run.json-1-abcdef01.tmp"), Path("run/checkpoints/.last.safetensors-1-abcdef01.tmp")]
+    leftovers = [Path("run/.run.json-1-abcdef01.nn-tmp"), Path("run/checkpoints/.last.safetensors-1-abcdef01.nn-tmp")]
     for leftover in leftovers:
         leftover.write_bytes(b"half")
     nn("train", "--resume", "run", "--set", "training.epochs=4")

@@ -30,7 +30,7 @@ STRUCK = """
 import os, signal, sys
 number, call = int(sys.argv.pop(1)), sys.argv.pop(1)
 def struck(*arguments, done=getattr(os, call)):
-    if b".tmp" in os.fsencode(arguments[0] if call == "replace" else os.readlink(f"/proc/self/fd/{arguments[0]}")):
+    if b".nn-tmp" in os.fsencode(arguments[0] if call == "replace" else os.readlink(f"/proc/self/fd/{arguments[0]}")):
         signal.raise_signal(number)
     return done(*arguments)
 setattr(os, call, struck)

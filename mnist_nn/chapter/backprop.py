@@ -111,6 +111,8 @@ def backprop(
     if cost.output is not None:
         cost.refuse_other_output(network.activation[L])
     if out is None:
+        if (sizes := tuple(len(a[l]) for l in sorted(a))) != network.sizes:
+            raise ValueError(f"the forward pass is of a network of sizes {sizes}, not {network.sizes}")
         require_columns("y", y, network, network.sizes[L], a[L].shape[1])
         out = BackwardPass.empty(network, y.shape[1])
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz

@@ -31,19 +31,26 @@ def aligned_zeros(n: int, dtype: DTypeLike) -> Array:
     return memory[start : start + size].view(dtype)
 
 
-class LayerViews(ByLayer):
-    """Views into one vector, keyed by layer. Assigning to a layer writes into the vector."""
-
-    def __setitem__(self, l: int, value: Any) -> None:
-        self[l][...] = value
+class FixedLayers(dict[int, Any]):
+    """A dictionary by layer that cannot be changed."""
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("the layers of a network are fixed; assign to one of them, as in network.w[1] = …")
+        raise TypeError("the layers of a network are fixed")
+
+    def __setitem__(self, l: int, value: Any) -> None:
+        self._refuse()
 
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)  # a copy is a plain dict, without a vector
+        return dict, (dict(self),)  # a copy stands alone
+
+
+class LayerViews(FixedLayers):
+    """Views into one vector, keyed by layer. An assignment to a layer writes into the vector."""
+
+    def __setitem__(self, l: int, value: Any) -> None:
+        self[l][...] = value
 
 
 def layer_views(sizes: Sequence[int], vector: Array) -> tuple[LayerViews, LayerViews]:
@@ -94,12 +101,12 @@ class Network(SetOnce):
             raise ValueError(f"sizes {self.sizes}: a network needs two layers or more, and a neuron or more in each")
         self.L = len(self.sizes) - 1
         self.layers = range(1, self.L + 1)
-        self.activation: dict[int, Activation] = dict.fromkeys(self.layers, ACTIVATIONS[activation])
-        self.activation[self.L] = ACTIVATIONS[output]
+        hidden = dict.fromkeys(self.layers, ACTIVATIONS[activation])
+        self.activation: dict[int, Activation] = FixedLayers(hidden | {self.L: ACTIVATIONS[output]})
         if parameters is None:
             parameters = aligned_zeros(number_of_parameters(self.sizes), dtype)
         n = number_of_parameters(self.sizes)
-        if parameters.shape != (n,) or parameters.dtype.kind != "f":
+        if parameters.shape != (n,) or parameters.dtype not in (np.float32, np.float64):
             raise ValueError(
                 f"sizes {self.sizes} need a vector of {n} parameters, float32 or float64, "
                 f"not {parameters.dtype} of shape {parameters.shape}"
@@ -108,16 +115,14 @@ class Network(SetOnce):
         self.w, self.b = layer_views(self.sizes, parameters)
 
     def astype(self, dtype: DTypeLike) -> "Network":
-        """A copy of the network with parameters of this dtype."""
-        return Network(
-            self.sizes,
-            activation=self.activation[1].name if self.L > 1 else "sigmoid",
-            output=self.activation[self.L].name,
-            parameters=self.parameters.astype(dtype),
-        )
+        """A copy with parameters of another precision."""
+        return _rebuilt(*self._parts()[:3], self.parameters.astype(dtype))
+
+    def _parts(self) -> tuple[tuple[int, ...], ActivationName, ActivationName, Array]:
+        return self.sizes, self.activation[1].name, self.activation[self.L].name, self.parameters
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.sizes, self.activation[1].name, self.activation[self.L].name, self.parameters)
+        return _rebuilt, self._parts()
 
     def __repr__(self) -> str:
         return f"Network({'-'.join(map(str, self.sizes))}, {self.parameters.size:,} parameters)"
@@ -174,8 +179,9 @@ def forward(network: Network, x: Array, out: ForwardPass | None = None) -> Forwa
 
 def require_columns(name: str, array: Array, network: Network, n: int, m: int | None = None) -> None:
     """Raise ValueError unless the array has shape (n, m), m ≥ 1, and the network's dtype."""
-    expected = f"({n}, {'m' if m is None else m})"
-    shape = np.shape(array)
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} is a {type(array).__name__}, not a NumPy array")
+    expected, shape = f"({n}, {'m' if m is None else m})", array.shape
     if len(shape) != 2 or shape[0] != n or shape[1] < 1 or (m is not None and shape[1] != m):
         raise ValueError(f"{name} has shape {shape}, but this network needs {expected}: one example per column")
     if array.dtype != network.parameters.dtype:

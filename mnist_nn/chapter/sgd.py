@@ -65,11 +65,6 @@ class SGD:
         The network and `velocity` (v) are changed in place. With l2 `eta_gradient` is changed, too. `scratch` is used
         with l2 only: a vector as long as the parameters, which saves an allocation.
         """
-        if len(velocity) != self.velocity_size(len(network.parameters)):
-            raise ValueError(
-                f"velocity has shape {velocity.shape}, but this optimizer needs "
-                f"({self.velocity_size(len(network.parameters))},) for a network of sizes {network.sizes}"
-            )
         if self.l2:
             if scratch is None:
                 scratch = np.empty_like(network.parameters)

@@ -1,5 +1,6 @@
 """Read recipes and YAML 1.2 files: parse with line numbers, apply overrides KEY=VALUE, validate."""
 
+import errno
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from data_scripts.files import require_regular
+from data_scripts.files import read_regular
 
 from ..errors import ConfigError
 from .messages import Keys, escape, explain, quote, shorten
@@ -49,17 +50,15 @@ def read_config(config: str | Path, overrides: Sequence[str] = ()) -> Config:
         return parse_config(recipe_text(config), f"recipe {config}", overrides)
     path = Path(config)
     try:
-        require_regular(path)
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: is neither a file nor a recipe; the recipes are {', '.join(recipe_names())}"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        if getattr(error, "errno", None) == errno.EFBIG:
+            raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KB; is it a configuration?") from None
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KB; is it a configuration?")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -118,7 +117,7 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
         return yaml.constructor.construct_document(root), lines
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}" if mark else name
+        place = f"{name}:{mark.line + 1}" if mark and not name.startswith("--set ") else name
         problem = " ".join(str(error.problem or error.context or "").split())
         raise ConfigError(f"{place}: not valid YAML: {shorten(problem, 200)}") from None
     except YAMLError as error:

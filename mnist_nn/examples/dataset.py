@@ -53,6 +53,8 @@ class Examples:
 
     def __post_init__(self) -> None:
         inputs, targets = self.inputs, self.targets
+        if not isinstance(inputs, np.ndarray) or not isinstance(targets, np.ndarray):
+            raise ValueError(f"inputs and targets must be NumPy arrays, not {type(inputs)} and {type(targets)}")
         if inputs.ndim != 2 or targets.ndim != 2 or len(inputs) != len(targets):
             raise ValueError(
                 f"inputs of shape {inputs.shape} and targets of shape {targets.shape} do not fit: "

@@ -168,9 +168,11 @@ def _state(config: Config, tensors: dict[str, Any], progress: SavedProgress) -> 
     network = empty_network(config)
     for name, view in named_tensors(network.w, network.b).items():
         view[:] = tensors[name]
+    velocity = optimizer_for(config.training).new_velocity(network)
+    velocity[:] = tensors.get("velocity", velocity)
     return TrainingState(
         network,
-        velocity=tensors.get("velocity", network.parameters[:0].copy()),
+        velocity,
         epoch=progress.epoch,
         step=progress.step,
         seconds=progress.seconds,

@@ -24,7 +24,7 @@ class EpochTable:
     columns: Sequence[str]
     first_epoch: int
     rows_per_epoch: int = 1
-    _content: bytearray = field(default_factory=bytearray, init=False, repr=False)  # as last read or written here
+    _content: bytearray = field(default_factory=bytearray, init=False, repr=False)  # as last written here
 
     def read(self) -> list[Row]:
         """The rows of all complete epochs. A last epoch that was cut off is left out.
@@ -40,7 +40,6 @@ class EpochTable:
             raise ValueError(f"its columns are not {','.join(self.columns)}")
         if any(row["epoch"] != str(self.first_epoch + i // self.rows_per_epoch) for i, row in enumerate(rows)):
             raise ValueError(f"its epochs do not count from {self.first_epoch}")
-        self._content = bytearray(whole)
         return rows[: len(rows) - len(rows) % self.rows_per_epoch]
 
     def write(self, rows: list[Row]) -> None:
@@ -51,12 +50,16 @@ class EpochTable:
     def append(self, rows: list[Row]) -> None:
         """Add the rows of one more epoch to the file.
 
-        If the file was cut or removed since it was last read or written here, it is written anew.
+        If the file was cut or removed since `write` or the last `append`, it is written anew.
         """
         added = self._as_csv(rows).encode()
         before = len(self._content)
         self._content += added
-        if self.file.is_file() and self.file.stat().st_size == before:
+        try:
+            is_as_left = self.file.stat().st_size == before
+        except FileNotFoundError:
+            is_as_left = False
+        if is_as_left:
             append_durably(self.file, added)
         else:
             write_atomically(self.file, bytes(self._content))

@@ -17,8 +17,8 @@ from .run_directory import RunDirectory, now, numbers
 class Recorder:
     """Records the training of one run: its metrics, gradient norms, checkpoints and status.
 
-    What a run's files hold is read once, at the start. Afterwards nothing that happens to the tables or to run.json
-    can end the training or change what is recorded.
+    What a run's files hold is read once, at the start. A table that is cut, emptied or removed afterwards is written
+    anew, and so is run.json.
     """
 
     def __init__(self, run: RunDirectory, config: Config, state: TrainingState) -> None:

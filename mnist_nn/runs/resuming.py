@@ -24,10 +24,11 @@ def settings_to_resume(run: RunDirectory, checkpoint: Checkpoint, overrides: Seq
             raise ConfigError(
                 f"{key}: {now}: this run was started with {then}, and only training.epochs can be changed; train anew"
             )
-    if asked.training.epochs < checkpoint.state.epoch:
-        raise ConfigError(
-            f"training.epochs: {asked.training.epochs}: this run has already completed {checkpoint.state.epoch} epochs"
-        )
+    epochs, state = asked.training.epochs, checkpoint.state
+    if epochs < state.epoch:
+        raise ConfigError(f"training.epochs: {epochs}: this run has already completed {state.epoch} epochs")
+    if epochs == state.epoch and state.step:
+        raise ConfigError(f"training.epochs: {epochs}: this run has already begun epoch {epochs + 1}; ask for as many")
     return asked
 
 

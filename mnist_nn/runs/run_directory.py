@@ -32,6 +32,7 @@ from .checkpoint import save_checkpoint
 from .description import read_description, write_description
 from .epoch_table import EpochTable, Row
 
+MAX_NUMBER = 2**53 - 1  # of a run; whoever reads run.json may take it for a floating-point number
 HOUR = 3600  # seconds after which a half-made run directory belongs to no living process
 
 CheckpointName = Literal["best", "last"]
@@ -74,7 +75,8 @@ class RunDirectory:
         try:
             if path.exists() or path.is_symlink():
                 raise _exists_already(path)
-            _ = cls(path).checkpoint("last").exists()  # raises OSError where this name would be too long
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                cls(path).checkpoint("last").stat()  # raises OSError where this name would be too long
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
                 remove_leftovers(path.parent, older_than=HOUR)
@@ -242,4 +244,5 @@ def newest_run(root: Path) -> RunDirectory:
 
 
 def _highest_number(root: Path) -> int:
-    return max((int(description.get("number", 0)) for _, description in runs_under(root)), default=0)
+    numbers = (int(description.get("number", 0)) for _, description in runs_under(root))
+    return max((number for number in numbers if number < MAX_NUMBER), default=0)

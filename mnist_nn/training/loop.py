@@ -46,8 +46,8 @@ def train(config: Config, state: TrainingState, training: Examples, validation: 
 
     `state` is changed in place, and complete at every report. If you save it there and pass it in again, training
     continues with the same bits. `training` and `validation` are the examples as the network sees them (see
-    `prepare_examples`). Raises ValueError where the state or the examples do not fit the configuration. Raises
-    DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
+    `prepare_examples`). The first `next` raises ValueError where the state or the examples do not fit the
+    configuration. Raises DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
     """
     state.require_fit(config)
     for examples in (training, validation):
