@@ -34,6 +34,9 @@ class CaughtSignal:
     time: float = 0.0
 
 
+_active: list[CaughtSignal] = []  # of the `catch_signals` blocks that are running, the innermost last
+
+
 @contextmanager
 def catch_signals(*, at_once: bool = False) -> Iterator[CaughtSignal]:
     """Record the first signal instead of ending the process. With `at_once`, also raise Interrupted.
@@ -41,6 +44,8 @@ def catch_signals(*, at_once: bool = False) -> Iterator[CaughtSignal]:
     A second signal after ECHO_SECONDS is handled as if none were caught here: it ends the process, or an outer
     `catch_signals` raises Interrupted. An earlier one is ignored as an echo of the first.
     """
+    if _active and _active[-1].signal:  # Interrupted was raised, but a library dropped it
+        raise Interrupted(_active[-1].signal)
     caught = CaughtSignal()
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     previous: dict[int, Any] = {number: old for number, old in handlers.items() if old not in (signal.SIG_IGN, None)}
@@ -62,15 +67,19 @@ def catch_signals(*, at_once: bool = False) -> Iterator[CaughtSignal]:
         previous_hook(lost)
 
     previous_hook, sys.unraisablehook = sys.unraisablehook, on_unraisable
+    _active.append(caught)
     try:
         for number in previous:
             signal.signal(number, on_signal)
         yield caught
+        if at_once and caught.signal:  # a library has dropped Interrupted
+            raise Interrupted(caught.signal)
     except Exception:
         if at_once and caught.signal:  # a library has made an error of its own out of Interrupted
             raise Interrupted(caught.signal) from None
         raise
     finally:
+        _active.pop()
         sys.unraisablehook = previous_hook
         if at_once or not caught.signal:  # otherwise the outer one restores, so that it hears no echo
             for number, old in previous.items():

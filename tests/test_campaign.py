@@ -74,10 +74,12 @@ def test_random_runs_killed_at_any_instant_end_identically(
         command = ["--resume", "cut"] if Path("cut").exists() else [file, "--run-dir", "cut"]
         process = nn_process("train", *command, "--quiet")
         time.sleep(random.uniform(0, 1.1 * whole))
-        process.send_signal(random.choice(SIGNALS))
+        process.send_signal(number := random.choice(SIGNALS))
         _, complaint = process.communicate()
+        if number == signal.SIGINT and complaint.rstrip().endswith("KeyboardInterrupt") and "nn_cli" not in complaint:
+            continue  # Python's own start was interrupted, before the command began
         assert process.returncode in ENDS, complaint
-        assert "Traceback" not in complaint
+        assert "Traceback" not in complaint, complaint
     command = ["--resume", "cut"] if Path("cut").exists() else [file, "--run-dir", "cut"]
     assert nn("train", *command, "--quiet").code == 0
     tables = [Path(run, "metrics.csv").read_text().splitlines() for run in ("whole", "cut")]

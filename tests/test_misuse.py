@@ -244,7 +244,19 @@ def test_a_velocity_fits_or_is_refused(shape: Any, momentum: float) -> None:
     assert two_shapes(error)
 
 
-@pytest.mark.parametrize("images", [np.zeros((2, 3, 3)), np.zeros((2, 9), np.uint8), np.zeros((2, 3, 4), np.uint8)])
+def test_no_images_can_be_deslanted() -> None:
+    assert deslant(np.zeros((0, 5, 5), np.uint8)).shape == (0, 5, 5)
+
+
+def test_an_unknown_activation_is_named() -> None:
+    with pytest.raises(ValueError, match="'foo' is none of sigmoid, tanh"):
+        Network([2, 1], activation="foo")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((2, 0, 0), np.uint8), np.zeros((2, 3, 3)), np.zeros((2, 9), np.uint8), np.zeros((2, 3, 4), np.uint8)],
+)
 def test_only_square_images_of_bytes_are_deslanted(images: np.ndarray) -> None:
     with pytest.raises(ValueError, match="uint8 images") as error:
         deslant(images)

@@ -1,6 +1,8 @@
 """A run with any name in any place is created or refused in one line, with no harm to the terminal."""
 
+import json
 import os
+import shutil
 import subprocess
 import sysconfig
 from importlib.metadata import requires
@@ -141,3 +143,15 @@ def test_a_missing_home_or_working_directory_is_handled(command: str, code: int,
     assert done.returncode == code, said
     assert len(said.splitlines()) == (code != 0)
     assert expected in said
+
+
+@pytest.mark.parametrize("recipe", ["..", ".h", "/", "."])
+def test_a_run_is_never_hidden_by_its_name(recipe: str, nn: Command) -> None:
+    assert nn("train", "chain", "--quiet", "--run-dir", "r", "--set", "training.epochs=1").code == 0
+    file = Path("r/run.json")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"recipe": recipe}))
+    shutil.copy("r/config.yaml", ".hidden.yaml")
+    for config in ("r/config.yaml", ".hidden.yaml"):
+        assert nn("train", config, "--quiet").code == 0
+        assert nn("evaluate", "--split", "train").code == 0
+    assert len([path for path in Path("runs").iterdir() if not path.name.startswith(".")]) == 2

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,26 @@ def test_no_environment_variable_changes_the_progress_bar() -> None:
     assert done.returncode == 0, shown
     assert "2/2" in shown
     assert "Error" not in shown
+
+
+@each_signal
+def test_an_interruption_that_a_library_drops_is_not_lost(number: signal.Signals) -> None:
+    """Compilers and extension modules may drop an exception while they load. The command still ends."""
+    from nn_cli.interruption import Interrupted, catch_signals
+
+    reached: list[str] = []
+
+    def command() -> None:
+        with catch_signals(at_once=True):
+            with suppress(Interrupted):
+                signal.raise_signal(number)
+            reached.append("loaded")
+            with catch_signals():
+                reached.append("training")
+
+    with pytest.raises(Interrupted) as raised:
+        command()
+    assert raised.value.signal == number
+    assert reached == ["loaded"]
+    with pytest.raises(Interrupted), catch_signals(at_once=True), suppress(Interrupted):
+        signal.raise_signal(number)

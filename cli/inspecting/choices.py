@@ -49,7 +49,8 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
         return Subject(recipe_name(run), Checkpoint(config, initial_state(config)), [])
     if init and name is not None:
         raise click.UsageError("--init and --checkpoint cannot be used together; --init is the network before training")
-    file = find_checkpoint(run, "last" if init else name).absolute()
+    is_file = run is not None and Path(run).is_file()
+    file = find_checkpoint(run, "last" if init and not is_file else name).absolute()
     loaded = load_checkpoint(file)
     if init:
         loaded = Checkpoint(loaded.config, initial_state(loaded.config))

@@ -99,6 +99,8 @@ class Network(SetOnce):
         self.sizes = tuple(sizes)
         if len(self.sizes) < 2 or min(self.sizes) < 1:
             raise ValueError(f"sizes {self.sizes}: a network needs two layers or more, and a neuron or more in each")
+        if unknown := {activation, output} - ACTIVATIONS.keys():
+            raise ValueError(f"activation {unknown.pop()!r} is none of {', '.join(ACTIVATIONS)}")
         self.L = len(self.sizes) - 1
         self.layers = range(1, self.L + 1)
         hidden = dict.fromkeys(self.layers, ACTIVATIONS[activation])

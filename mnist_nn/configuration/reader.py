@@ -52,6 +52,8 @@ def read_config(config: str | Path, overrides: Sequence[str] = ()) -> Config:
     try:
         content = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
+        if isinstance(config, Path):
+            raise ConfigError(f"{path}: there is no such file") from None
         raise ConfigError(
             f"{path}: is neither a file nor a recipe; the recipes are {', '.join(recipe_names())}"
         ) from None

@@ -21,10 +21,10 @@ def deslant(images: Images) -> Images:
 
     Raises ValueError for another dtype or shape.
     """
-    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1] != images.shape[2]:
+    if images.dtype != np.uint8 or images.ndim != 3 or not 0 < images.shape[1] == images.shape[2]:
         raise ValueError(f"deslant takes uint8 images (N, side, side), not {images.dtype} of shape {images.shape}")
     side = images.shape[1]
-    flat, out = images.reshape(len(images), -1), np.empty_like(images)
+    flat, out = images.reshape(len(images), side**2), np.empty_like(images)
     interpolation = Interpolation(side)
     for start in range(0, len(images), interpolation.m):
         chunk = flat[start : start + interpolation.m]

@@ -115,9 +115,12 @@ class RunDirectory:
             lock.acquire(timeout=0)
         except Timeout:
             raise RunError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
+        except OSError as error:
+            raise RunError(f"{self.path / '.lock'}: cannot be locked: {error.strerror}; remove it") from None
         try:
             for directory in (self.path, self.checkpoint("last").parent):
-                remove_leftovers(directory)
+                with contextlib.suppress(FileNotFoundError):
+                    remove_leftovers(directory)
             yield
         finally:
             lock.release()
@@ -232,7 +235,7 @@ def newest_run(root: Path) -> RunDirectory:
     Runs are numbered as they start, because a clock may jump back. The time decides between runs of one number.
     """
     started = {
-        run: (description.get("number", 0), description.get("started", ""))
+        run: (_number_of(description), description.get("started", ""))
         for run, description in runs_under(root)
         if description.get("status") != "diverged"
     }
@@ -244,5 +247,10 @@ def newest_run(root: Path) -> RunDirectory:
 
 
 def _highest_number(root: Path) -> int:
-    numbers = (int(description.get("number", 0)) for _, description in runs_under(root))
-    return max((number for number in numbers if number < MAX_NUMBER), default=0)
+    return max((_number_of(description) for _, description in runs_under(root)), default=0)
+
+
+def _number_of(description: dict[str, Any]) -> int:
+    """The number of a run; 0 for one that leaves no room for later runs."""
+    number = int(description.get("number", 0))
+    return number if number < MAX_NUMBER else 0
