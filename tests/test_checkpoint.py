@@ -214,6 +214,7 @@ MISFITS: dict[str, tuple[dict[str, object], str]] = {
     "no JSON": ({"config": "x"}, "'x': Invalid JSON"),
     "a deep configuration": ({"config": "[" * 100_000}, "Invalid JSON: recursion limit exceeded"),
     "a configuration with an unknown key": ({"config": '{"sed": 1}'}, "sed: 1: Extra inputs are not permitted"),
+    "a key with a line break": ({"config": '{"se\\nd": 1}'}, "se\\nd: 1: Extra inputs are not permitted"),
     "another network": ({"config": '{"training": {"momentum": 0.5}}'}, "w1 is float32 (2, 3), not float32 (100, 784)"),
     "an enormous network": ({"config": '{"network": {"sizes": [1000000, 1000000, 1000000]}, "training": {"momentum": 0.5}}'}, "w1 is float32 (2, 3), not float32 (1000000, 1000000)"),
     "half precision": ({"tensors": {name: tensor.astype("f2") for name, tensor in TENSORS.items()}}, "w1 is float16 (2, 3), not float32 (2, 3)"),

@@ -155,7 +155,7 @@ def test_no_command_waits_for_what_is_no_file(name: str, kind: str, cut: Path, n
 BAD_DESCRIPTIONS = [
     '{"versions": []}', '{"versions": 3}', '{"machine": "none"}', '{"machine": [1]}', '{"data": 1}',
     '{"recipe": "\\ud800"}', '{"recipe": "a\\u0000b"}', '{"recipe": ""}', '{"recipe": 7}', '{"recipe": "\\u001b[31m"}',
-    '{"status": "asleep"}', '{"started": 5}', '{"number": -1}', '{"number": 1e300}', "[]", "3", "", "{", "nul", "\ud800",
+    '{"versions": {"a\\nb": 1}}', '{"status": "asleep"}', '{"started": 5}', '{"number": -1}', '{"number": 1e300}', "[]", "3", "", "{", "nul", "\ud800",
     "[" * 100_000, '{"a": ' * 100_000, '{"number": ' + "9" * 100_000 + "}", " " * (1 << 21),
 ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from data_scripts.files import require_regular, write_atomically
 
 from ..chapter.network import Network, number_of_parameters
-from ..configuration.messages import quote, shorten
+from ..configuration.messages import escape, quote, shorten
 from ..configuration.schema import Config, Finite, Section
 from ..errors import CheckpointError
 from ..training.state import EpochResult, TrainingState, empty_network, optimizer_for
@@ -147,7 +147,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise _too_large(path) from None
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
-        place = shorten(".".join(map(str, first["loc"])))
+        place = shorten(escape(".".join(map(str, first["loc"]))))
         reason = f"{f'{place}: ' if place else ''}{quote(first['input'])}: {first['msg']}"
     except KeyError as error:
         reason = f"it has no {error.args[0]}"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data_scripts.files import read_regular, write_atomically
 
-from ..configuration.messages import quote, shorten
+from ..configuration.messages import escape, quote, shorten
 from ..errors import RunError
 
 MAX_BYTES = 1 << 20
@@ -49,7 +49,7 @@ def read_description(file: Path) -> dict[str, Any]:
         raise RunError(f"{file}: cannot be read: {error.strerror or error}") from None
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
-        place = shorten(".".join(map(str, first["loc"])))
+        place = shorten(escape(".".join(map(str, first["loc"]))))
         found = f"{place}: {quote(first['input'])}: " if place else ""
         raise RunError(f"{file}: does not describe a run: {found}{shorten(first['msg'], 200)}") from None
     except (ValueError, RecursionError) as error:
