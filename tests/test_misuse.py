@@ -139,7 +139,7 @@ def test_a_forward_pass_of_another_network_is_refused(network: Network) -> None:
     other = forward(Network([3, 5, 2], dtype=np.float64), np.zeros((3, 1)))
     with pytest.raises(ValueError, match="forward pass") as error:
         backprop(network, SQUARED_ERROR, other, np.zeros((2, 1)))
-    assert two_shapes(error)
+    assert "(3, 5, 2), not (3, 4, 2)" in str(error.value)
 
 
 @pytest.mark.parametrize("change", ["clear", "popitem"])
@@ -160,10 +160,11 @@ shapes = st.lists(small, min_size=0, max_size=3).map(tuple)
 dtypes = st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint8])
 
 
-def two_shapes(error: pytest.ExceptionInfo[ValueError]) -> bool:
-    """Whether a message names what was given and what is needed: two shapes, two sizes, or two dtypes."""
+def names_both(error: pytest.ExceptionInfo[ValueError], given: np.ndarray, needed: str) -> bool:
+    """Whether a message names the shape that was given and the one that is needed, or else both dtypes."""
     message = str(error.value)
-    return len(re.findall(r"\([\w, ×]*\)|float\d+|uint8|int64|\d+", message)) >= 2
+    shapes_named = f"shape {given.shape}" in message and needed in message
+    return shapes_named or (f"is {given.dtype}, " in message and "float64" in message)
 
 
 @given(shapes, dtypes, shapes, dtypes)
@@ -175,7 +176,7 @@ def test_a_batch_fits_or_is_refused(x_shape: Any, x_dtype: Any, y_shape: Any, y_
     if not x_fits:
         with pytest.raises(ValueError, match=r"^x ") as error:
             forward(network, x)
-        assert two_shapes(error)
+        assert names_both(error, x, "(3, m)")
         x = np.ones((3, 2))
     passed = forward(network, x)
     if y_shape == (2, x.shape[1]) and y_dtype == np.float64:
@@ -184,10 +185,10 @@ def test_a_batch_fits_or_is_refused(x_shape: Any, x_dtype: Any, y_shape: Any, y_
         return
     with pytest.raises(ValueError, match=r"^y ") as error:
         backprop(network, SQUARED_ERROR, passed, y)
-    assert two_shapes(error)
+    assert names_both(error, y, f"(2, {x.shape[1]})")
     with pytest.raises(ValueError, match=r"^y ") as error:
         check_gradient(network, SQUARED_ERROR, x, y, Gradient(network))
-    assert two_shapes(error)
+    assert names_both(error, y, f"(2, {x.shape[1]})")
 
 
 @given(shapes, shapes)
@@ -231,7 +232,8 @@ def test_a_vector_of_parameters_fits_or_is_refused(shape: Any, dtype: Any) -> No
         return
     with pytest.raises(ValueError, match="parameters") as error:
         Network([3, 1], parameters=vector)
-    assert two_shapes(error)
+    assert f"not {vector.dtype} of shape {shape}" in str(error.value)
+    assert "a vector of 4 parameters" in str(error.value)
 
 
 @given(shapes, st.floats(0.1, 0.9))
@@ -241,7 +243,7 @@ def test_a_velocity_fits_or_is_refused(shape: Any, momentum: float) -> None:
     assume(shape != (4,))
     with pytest.raises(ValueError, match=r"shape") as error:
         SGD(momentum).step(network, Gradient(network), np.zeros(shape, np.float32), 0.1)
-    assert two_shapes(error)
+    assert len(re.findall(r"\(\d*,[\d,]*\)|\(\)", str(error.value))) >= 2
 
 
 def test_no_images_can_be_deslanted() -> None:

@@ -104,8 +104,9 @@ def backprop(
     examples is then an average: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
 
     With `scale` the chain begins with scale/m, and the result is scale · ∇C. `scale=η` gives the step η ∇C without
-    another pass over the parameters. Raises ValueError for a y of another shape or dtype, or a cost that does not fit
-    the output layer. With `out` (see `BackwardPass.empty`) nothing is allocated, and y is not checked.
+    another pass over the parameters. Raises ValueError for a cost that does not fit the output layer, and for a forward
+    pass or a y that does not fit the network. With `out` (see `BackwardPass.empty`) nothing is allocated, and these two
+    are not checked.
     """
     L, w, a = network.L, network.w, passed.a
     if cost.output is not None:

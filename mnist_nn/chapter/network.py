@@ -118,7 +118,7 @@ class Network(SetOnce):
 
     def astype(self, dtype: DTypeLike) -> "Network":
         """A copy with parameters of another precision."""
-        return _rebuilt(*self._parts()[:3], self.parameters.astype(dtype))
+        return _rebuilt(*self._parts(), dtype)
 
     def _parts(self) -> tuple[tuple[int, ...], ActivationName, ActivationName, Array]:
         return self.sizes, self.activation[1].name, self.activation[self.L].name, self.parameters
@@ -130,9 +130,15 @@ class Network(SetOnce):
         return f"Network({'-'.join(map(str, self.sizes))}, {self.parameters.size:,} parameters)"
 
 
-def _rebuilt(sizes: Sequence[int], activation: ActivationName, output: ActivationName, parameters: Array) -> Network:
-    """A network with a copy of these parameters, and views into that copy."""
-    network = Network(sizes, activation=activation, output=output, dtype=parameters.dtype)
+def _rebuilt(
+    sizes: Sequence[int],
+    activation: ActivationName,
+    output: ActivationName,
+    parameters: Array,
+    dtype: DTypeLike | None = None,
+) -> Network:
+    """A network with a copy of these parameters, by default of the same precision, and views into that copy."""
+    network = Network(sizes, activation=activation, output=output, dtype=dtype or parameters.dtype)
     network.parameters[:] = parameters
     return network
 

@@ -30,4 +30,5 @@ def make_steps(config: Config, network: Network, batch_sizes: Collection[int]) -
         return NumpySteps(network, cost, optimizer_for(config.training), buffers)
     from .compiled_steps import CompiledSteps  # Numba is optional, and slow to import
 
+    # Only SGD is compiled; the schema must refuse `compiled` for any other optimizer.
     return CompiledSteps(network, cost, SGD(config.training.momentum, config.training.l2), buffers)
