@@ -1,4 +1,4 @@
-"""The versions, processor and BLAS of a run, for run.json; and the number of BLAS threads."""
+"""The versions, processor and BLAS of a run, for run.json; and the number of threads."""
 
 import contextlib
 import os
@@ -11,14 +11,18 @@ import click
 
 if TYPE_CHECKING:
     from mnist_nn import Config
+    from mnist_nn.training.workers import Workers
 
 
-def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return the changes that may alter the last bits of a result, such as "numpy was 2.3.0 and is now 2.4.1"."""
+def differences(then: dict[str, Any], now: dict[str, Any], *, sharded: bool) -> list[str]:
+    """Return the changes that may alter the last bits of a result, such as "numpy was 2.3.0 and is now 2.4.1".
+
+    If the batches are cut into shards, the number of threads is not one of them.
+    """
     found = []
     for part, keys in (
         ("versions", ("nn", "numpy", "numba", "scipy")),
-        ("machine", ("processor", "model", "blas", "threads")),
+        ("machine", ("processor", "model", "blas", *(() if sharded else ("threads",)))),
     ):
         before, after = then.get(part, {}), now[part]
         found += [
@@ -73,24 +77,33 @@ def load_compiler() -> None:
     keep_compiled_code(user_cache_path("nn", appauthor=False) / "compiled")
 
 
-def choose_threads(config: "Config") -> None:
-    """Set the number of threads of the matrix products for the rest of this command.
+def choose_threads(config: "Config", workers: "Workers") -> None:
+    """Set the number of threads of this process for the rest of this command.
 
     The number is `training.threads`. If the configuration does not set it, the number is chosen for the network, up
-    to the limit of the environment (OPENBLAS_NUM_THREADS and similar variables). Raises ConfigError if the
-    configuration has compiled steps, but Numba cannot compile.
+    to this process's share of the cores and to the limit of the environment (OPENBLAS_NUM_THREADS and similar
+    variables). They are the threads of the matrix products, or of the shards if there are several: then each matrix
+    product has one. Raises ConfigError if the configuration has compiled steps, but Numba cannot compile.
     """
     from mnist_nn.training.threads import threads_for
+
+    from .processes import share_of_cores
 
     if config.training.compiled:
         load_compiler()
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
-    click.get_current_context().with_resource(blas.limit(limits=threads_for(config, available, kernels())))
+    if workers.processes > 1:
+        available = min(available, share_of_cores(workers))
+    threads = threads_for(config, available, kernels(), workers.processes)
+    sharded = (config.training.shards or 1) > 1
+    click.get_current_context().with_resource(blas.limit(limits=1 if sharded else threads))
+    if sharded:
+        workers.use_threads(threads)
 
 
-def describe_machine(*, compiled: bool = False) -> dict[str, Any]:
-    """Return the versions, the processor, the BLAS and its number of threads, for run.json.
+def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False) -> dict[str, Any]:
+    """Return the versions, the processor, the BLAS, and the numbers of threads and processes, for run.json.
 
     `compiled` adds the versions of Numba and SciPy, on which compiled steps depend.
     """
@@ -113,6 +126,7 @@ def describe_machine(*, compiled: bool = False) -> dict[str, Any]:
             "model": _processor_model(),
             "cores": cores,
             "blas": " ".join(filter(None, [name, blas.get("version"), *kernels()])),
-            "threads": blas_threads() or cores,
+            "threads": max(blas_threads() or cores or 1, workers.threads if workers else 1),
+            "processes": workers.processes if workers else 1,
         },
     }

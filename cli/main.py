@@ -13,12 +13,11 @@ import click
 from .config import config
 from .download import download
 from .evaluate import evaluate
+from .failure import EXIT_FAILURE, explain, report
 from .inspecting.command import inspect_gradients
 from .interruption import Interrupted, catch_signals
-from .text import note, printable
+from .processes import launched
 from .train import train
-
-EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class InOrder(click.Group):
@@ -81,50 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with catch_signals(at_once=True):
             code = nn.main(arguments, prog_name="nn", standalone_mode=False)
             sys.stdout.flush()
-    except Interrupted as interruption:
-        code = 128 + interruption.signal
-        if not interruption.reported:
-            fail(f"interrupted by {interruption}", code)
-    except (KeyboardInterrupt, click.Abort):
-        code = fail("interrupted", EXIT_INTERRUPTED)
-    except click.UsageError as error:
-        where = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        code = fail(error.format_message() + where, EXIT_USAGE)
-    except click.ClickException as error:
-        code = fail(error.format_message(), error.exit_code)
     except BrokenPipeError:  # the reader of our output has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
-    except OSError as error:
-        place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        code = fail(f"{place}{error.strerror or error}", EXIT_FAILURE)
-    except MemoryError as error:
-        amount = f" ({error})" if str(error) else ""
-        code = fail(f"not enough memory{amount}; close other programs, or try a smaller network.sizes", EXIT_FAILURE)
-    except ImportError as error:
-        code = fail(f"nn cannot be loaded: {first_cause(error)}; free some memory, or install nn again", EXIT_FAILURE)
-    except Exception as error:
-        from data_scripts.errors import DataError
-        from mnist_nn.errors import ConfigError, NNError
-
-        if not isinstance(error, NNError | DataError):
+    except (Exception, KeyboardInterrupt, Interrupted) as error:
+        failure = explain(error)
+        if failure is None:
             raise
-        code = fail(str(error), EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILURE)
+        code = failure.code if launched()[0] else report(failure)  # of several processes, the first one speaks
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def fail(message: str, code: int) -> int:
-    """Print one `Error:` line and return the exit code. Control and invisible characters are escaped."""
-    note(f"Error: {printable(message)}")
-    return code
-
-
-def first_cause(error: ImportError) -> str:
-    """Return in one line what an import failed at. NumPy's own explanation has 20 lines, but its cause only one."""
-    first: BaseException = error
-    while isinstance(cause := first.__cause__ or first.__context__, ImportError | OSError | MemoryError):
-        first = cause
-    return next(iter(str(first).strip().splitlines()), "not enough memory")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Preview of augmentation: a sheet of the distorted digits in the first epochs."""
 
 from collections.abc import Sequence
-from itertools import chain, islice
 from pathlib import Path
 
 from .sheet import Captioned, check_sheet, write_sheet
@@ -19,7 +18,8 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
 
     from mnist_nn import read_config
     from mnist_nn.errors import ConfigError
-    from mnist_nn.examples.fresh_examples import fresh_examples
+    from mnist_nn.examples.augmentation import Distortion
+    from mnist_nn.examples.shuffling import Shuffling
 
     from .data_directory import with_data
     from .loading import load_training
@@ -32,11 +32,15 @@ def preview_augmentation(path: Path, recipe: str, overrides: Sequence[str], data
         )
     training, _ = load_training(config)
     _, chosen = np.unique(training.labels, return_index=True)
-    training = training[: int(chosen.max()) + 1]  # a prefix: each image is distorted as in the whole set
-    side = training.side
-    epochs = islice(chain([training], fresh_examples(config, training, 0)), 1 + EPOCHS)
-    columns = [examples.inputs[chosen].reshape(-1, side, side) for examples in epochs]
-    rows = [[Captioned(image) for image in row] for row in zip(*columns, strict=True)]
+    originals, side = training.inputs[chosen], training.side
+    distortion = Distortion(config.augmentation, side, config.seed)
+    shuffling = Shuffling(config.seed, len(training), config.training.batch_size, steps=1)
+    columns = [originals]
+    for epoch in range(min(EPOCHS, config.training.epochs)):
+        places = np.argsort(shuffling.order(epoch))[chosen]  # of the chosen rows in the order of this epoch
+        columns.append(distortion(originals, epoch, places))
+    images = [column.reshape(-1, side, side) for column in columns]
+    rows = [[Captioned(image) for image in row] for row in zip(*images, strict=True)]
     captions = ["original", *(f"epoch {epoch}" for epoch in range(1, len(columns)))]
     rows[-1] = [Captioned(digit.image, caption) for digit, caption in zip(rows[-1], captions, strict=True)]
     write_sheet(OPTION, path, rows)

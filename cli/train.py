@@ -1,5 +1,7 @@
 """`nn train`: train a network, or continue an interrupted run."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mnist_nn import Config, Examples
     from mnist_nn.runs.run_directory import RunDirectory
     from mnist_nn.training.state import TrainingState
+    from mnist_nn.training.workers import Workers
 
 
 @click.command(short_help="Train a network, or continue an interrupted run.")
@@ -85,24 +88,33 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     from .data_directory import with_data
     from .loading import load_training
     from .machine import choose_threads, describe_machine
+    from .processes import connected, in_turn, together
     from .recipes import recipe_name
     from .runs import RUNS
+    from .sharding import advise, with_shards
 
-    settings = with_data(read_config(config, overrides), None, data_dir)
-    choose_threads(settings)
-    training, validation = load_training(settings)
-    state = initial_state(settings)
-    recipe = recipe_name(config)
-    description = {
-        "recipe": printable(recipe),
-        "seed": settings.seed,
-        **describe_machine(compiled=settings.training.compiled),
-        "data": describe_data(settings, training, validation),
-    }
-    path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
-    run = RunDirectory.create(path, settings, state, description)
-    with run.held():
-        _run_training(run, settings, state, training, validation, quiet)
+    with connected() as workers:
+        with together(workers):
+            settings = with_shards(with_data(read_config(config, overrides), None, data_dir), workers)
+        choose_threads(settings, workers)
+        training, validation = in_turn(workers, lambda: load_training(settings))
+        state = initial_state(settings)
+        description = {
+            "seed": settings.seed,
+            **describe_machine(workers, compiled=settings.training.compiled),
+            "data": describe_data(settings, training, validation),
+        }
+        _require_equal(workers, settings, state, description)
+        advise(settings, workers)
+        with ExitStack() as held:
+            run = None
+            with together(workers):
+                if workers.rank == 0:
+                    recipe = recipe_name(config)
+                    path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
+                    run = RunDirectory.create(path, settings, state, {"recipe": printable(recipe), **description})
+                    held.enter_context(run.held())
+            _run_training(run, settings, state, training, validation, workers, quiet)
 
 
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
@@ -113,78 +125,153 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
     from .data_directory import with_data
     from .loading import load_training
     from .machine import choose_threads, describe_machine, differences
+    from .processes import connected, in_turn, together
     from .runs import find_run
+    from .sharding import advise, require_divisible
 
-    run = find_run(resume)
-    with run.held():
-        description = run.description()
-        if description.get("status") == "diverged":
-            raise RunError(
-                f"{run.path}: this run diverged and would diverge again; start a new run with a smaller learning rate"
-            )
-        checkpoint = load_checkpoint(run.checkpoint("last"))
-        config = settings_to_resume(run, checkpoint, overrides)
-        require_best(run, checkpoint.state)
-        if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
-            note(
-                f"the cosine schedule now ends at epoch {config.training.epochs}; "
-                f"the result differs from a run that was started with {config.training.epochs} epochs"
-            )
-        if description.get("status") == "finished" and checkpoint.state.is_finished(config.training):
-            note(
-                f"{printable(str(run.path))} is already finished; there is nothing to resume. "
-                "To train longer, add --set training.epochs=N"
-            )
-            _print_results(run, checkpoint.state)
+    with connected() as workers, ExitStack() as held:
+        run, saved = None, None
+        with together(workers):
+            if workers.rank == 0:
+                run = find_run(resume)
+                held.enter_context(run.held())
+                description = run.description()
+                if description.get("status") == "diverged":
+                    raise RunError(
+                        f"{run.path}: this run diverged and would diverge again; "
+                        "start a new run with a smaller learning rate"
+                    )
+                checkpoint = load_checkpoint(run.checkpoint("last"))
+                config = settings_to_resume(run, checkpoint, overrides)
+                require_best(run, checkpoint.state)
+                require_divisible(config, workers)
+                if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
+                    note(
+                        f"the cosine schedule now ends at epoch {config.training.epochs}; "
+                        f"the result differs from a run that was started with {config.training.epochs} epochs"
+                    )
+                saved = config, checkpoint.state, description
+        config, state, description = workers.gather(saved)[0]
+        if description.get("status") == "finished" and state.is_finished(config.training):
+            if run:
+                note(
+                    f"{printable(str(run.path))} is already finished; there is nothing to resume. "
+                    "To train longer, add --set training.epochs=N"
+                )
+                _print_results(run, state)
             return
-        choose_threads(config)
-        training, validation = load_training(with_data(config, None, data_dir))
-        if description.get("data") != describe_data(config, training, validation):
-            raise RunError(
-                f"{run.path}: was trained on other data; give the directory of the original data with --data-dir"
-            )
-        for difference in differences(description, describe_machine(compiled=config.training.compiled)):
+        choose_threads(config, workers)
+        training, validation = in_turn(workers, lambda: load_training(with_data(config, None, data_dir)))
+        here = describe_machine(workers, compiled=config.training.compiled)
+        data = describe_data(config, training, validation)
+        with together(workers):
+            if description.get("data") != data:
+                raise RunError(
+                    f"{resume}: was trained on other data; give the directory of the original data with --data-dir"
+                )
+        _require_equal(workers, config, state, {**here, "data": data})
+        sharded = (config.training.shards or 1) > 1
+        for difference in differences(description, here, sharded=sharded):
             note(f"warning: {printable(difference)}; the last bits may differ from those of an uninterrupted run")
+        advise(config, workers)
         if not quiet:
-            note(f"continuing in epoch {checkpoint.state.epoch + 1}")
-        run.configure(config)
-        _run_training(run, config, checkpoint.state, training, validation, quiet)
+            note(f"continuing in epoch {state.epoch + 1}")
+        with together(workers):
+            if run:
+                run.configure(config)
+        _run_training(run, config, state, training, validation, workers, quiet)
+
+
+def _require_equal(workers: "Workers", config: "Config", state: "TrainingState", description: dict[str, Any]) -> None:
+    """Fail on all processes if one of them would compute other bits."""
+    from mnist_nn import fingerprint
+
+    from .processes import require_equal
+
+    settings = config.plain()
+    del settings["data"]["dir"]  # each machine may have its own
+    require_equal(
+        workers,
+        {
+            "version": description["versions"],
+            **settings,
+            "machine": {key: description["machine"][key] for key in ("blas", "threads")},
+            "SHA-256 of the data": description["data"]["sha256"],
+            "fingerprint of the parameters": fingerprint(state.network),
+        },
+    )
 
 
 def _run_training(
-    run: "RunDirectory",
+    run: "RunDirectory | None",
     config: "Config",
     state: "TrainingState",
     training: "Examples",
     validation: "Examples",
+    workers: "Workers",
     quiet: bool,
 ) -> None:
-    """Train until the end or a signal, and show the progress and the results.
+    """Train until the end or a signal, and show the progress and the results. Process 0 alone has the run directory.
 
     Raises Interrupted after a signal, when the state is saved.
     """
     from mnist_nn import train as training_loop
-    from mnist_nn.errors import RunError
+    from mnist_nn.errors import DivergenceError
     from mnist_nn.runs.recorder import Recorder
 
     from .interruption import Interrupted, catch_signals
+    from .processes import together
     from .progress import TrainingDisplay
     from .run_summary import print_run_summary
 
-    if not quiet:
+    if run and not quiet:
         print_run_summary(run, config, state, training, validation)
-    interrupted = False
-    try:
-        with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
-            recorder = Recorder(run, config, state)
-            for report in recorder.record(training_loop(config, state, training, validation)):
+    recorder, signal = None, 0
+    with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
+        with together(workers), _saving(run):
+            if run:
+                recorder = Recorder(run, config, state)
+                recorder.start()
+        try:
+            for report in training_loop(config, state, training, validation, workers):
+                with together(workers), _saving(run):
+                    if recorder:
+                        recorder.write(report)
                 display.show(report)
-                if caught.signal and not state.is_finished(config.training):
-                    recorder.interrupt()
-                    interrupted = True
+                signal = max(workers.gather(caught.signal))  # so that all stop at the same step
+                if signal and not state.is_finished(config.training):
                     break
+                signal = 0
+        except DivergenceError:
+            with together(workers), _saving(run):
+                if recorder:
+                    recorder.diverge()
+                raise
+        with together(workers), _saving(run):
+            if recorder and signal:
+                recorder.interrupt()
+            elif recorder:
+                recorder.finish()
+    if run and signal:
+        note(
+            f"Interrupted in epoch {state.epoch + 1}. The state is saved. Continue with:\n"
+            f"  nn train --resume {shell_quoted(run.path)}"
+        )
+    if signal:
+        raise Interrupted(signal, reported=True)
+    if run:
+        _print_results(run, state)
+
+
+@contextmanager
+def _saving(run: "RunDirectory | None") -> Iterator[None]:
+    """Explain an error while a file of the run is written."""
+    from mnist_nn.errors import RunError
+
+    try:
+        yield
     except OSError as error:
-        if error.filename is None:  # the error is not about a file of the run
+        if run is None or error.filename is None:  # the error is not about a file of the run
             raise
         if not run.path.is_dir():
             raise RunError(f"{run.path}: the run directory was removed while training; start a new run") from None
@@ -192,13 +279,6 @@ def _run_training(
             f"{error.filename}: {error.strerror}; everything saved before is intact; "
             f"solve the problem, then continue with `nn train --resume {shell_quoted(run.path)}`"
         ) from None
-    if interrupted:
-        note(
-            f"Interrupted in epoch {state.epoch + 1}. The state is saved. Continue with:\n"
-            f"  nn train --resume {shell_quoted(run.path)}"
-        )
-        raise Interrupted(caught.signal, reported=True)
-    _print_results(run, state)
 
 
 def describe_data(config: "Config", training: "Examples", validation: "Examples") -> dict[str, Any]:

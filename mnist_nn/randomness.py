@@ -1,4 +1,4 @@
-"""Random generators derived from (seed, purpose, epoch), so that no hidden state influences a result."""
+"""Random generators derived from (seed, purpose, epoch, block), so that no hidden state influences a result."""
 
 import hashlib
 from typing import Literal
@@ -8,7 +8,7 @@ import numpy as np
 Purpose = Literal["initialization", "shuffle", "sample", "check", "augmentation"]
 
 
-def stream(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
-    """A random generator for one purpose and one epoch. Equal arguments give equal random numbers."""
+def stream(seed: int, purpose: Purpose, epoch: int = 0, *block: int) -> np.random.Generator:
+    """A random generator for one purpose, one epoch and, if given, one block of it. Equal arguments, equal numbers."""
     name = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8])
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name, epoch])))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name, epoch, *block])))

@@ -213,7 +213,9 @@ def recorded(change: Callable[[Path], object]) -> tuple[Path, Path]:
     for path in paths:
         state = initial_state(config)
         recorder = Recorder(RunDirectory.create(path, config, state, {}), config, state)
-        for report in recorder.record(train(config, state, examples, examples)):
+        recorder.start()
+        for report in train(config, state, examples, examples):
+            recorder.write(report)
             if report.result and report.result.epoch == 2 and path == paths[0]:
                 change(path)
             if report.result and report.result.epoch == 3:

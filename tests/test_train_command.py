@@ -357,8 +357,8 @@ def test_infinite_and_nan_norms_are_saved_unchanged() -> None:
     config = Config.model_validate({"network": {"sizes": [1, 1]}, "training": {"gradient_norms": True}})
     state = initial_state(config)
     run = RunDirectory.create(Path("run"), config, state, {})
-    progress = [Progress(0, 0, 1, gradient_norms=GradientNorms(0, {1: np.inf}, {1: np.nan}))]
-    list(Recorder(run, config, state).record(progress))
+    norms = GradientNorms(0, {1: np.inf}, {1: np.nan})
+    Recorder(run, config, state).write(Progress(0, 0, 1, gradient_norms=norms))
     assert Path("run/gradients.csv").read_text().splitlines()[1] == "0,1,inf,nan"
     (norms,) = run.gradient_norms(config)
     assert norms.dC_dw[1] == np.inf

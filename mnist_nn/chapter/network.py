@@ -4,7 +4,7 @@ Layers count as in the chapter's superscripts: 1..L for w, b and z, and 0..L for
 Layer l has n_l neurons. A batch of m examples is a matrix with one example per column.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -53,20 +53,38 @@ class LayerViews(FixedLayers):
         self[l][...] = value
 
 
+def layer_places(sizes: Sequence[int]) -> Iterator[tuple[int, slice, slice]]:
+    """Yield each layer l with the places of w[l] and b[l] in a vector.
+
+    The vector is laid out as the chapter's ∇C: (w1, b1, …, wL, bL).
+    """
+    end = 0
+    for l in range(1, len(sizes)):
+        start, middle = end, end + sizes[l] * sizes[l - 1]
+        end = middle + sizes[l]
+        yield l, slice(start, middle), slice(middle, end)
+
+
 def layer_views(sizes: Sequence[int], vector: Array) -> tuple[LayerViews, LayerViews]:
-    """The views w and b into a vector that is laid out as the chapter's ∇C: (w1, b1, …, wL, bL).
+    """The views w and b into a vector that is laid out as the chapter's ∇C.
 
     Both are keyed by layer: w[l] has shape (n_l, n_(l−1)) and b[l] (n_l, 1). Nothing is copied.
     """
     w: ByLayer = {}
     b: ByLayer = {}
-    end = 0
-    for l in range(1, len(sizes)):
-        start, end = end, end + sizes[l] * sizes[l - 1]
-        w[l] = vector[start:end].reshape(sizes[l], sizes[l - 1])
-        start, end = end, end + sizes[l]
-        b[l] = vector[start:end].reshape(sizes[l], 1)
+    for l, weights, biases in layer_places(sizes):
+        w[l] = vector[weights].reshape(sizes[l], sizes[l - 1])
+        b[l] = vector[biases].reshape(sizes[l], 1)
     return LayerViews(w), LayerViews(b)
+
+
+def weights_within(part: slice, sizes: Sequence[int]) -> Iterator[slice]:
+    """Yield the places of weights, not biases, in this part of a vector, layer by layer."""
+    first, last, _ = part.indices(number_of_parameters(sizes))
+    for _, weights, _ in layer_places(sizes):
+        start, stop = max(first, weights.start), min(last, weights.stop)
+        if start < stop:
+            yield slice(start, stop)
 
 
 class SetOnce:

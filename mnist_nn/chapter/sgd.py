@@ -6,7 +6,9 @@ import numpy as np
 
 from .activation import Array
 from .backprop import Gradient
-from .network import Network, aligned_zeros
+from .network import Network, aligned_zeros, weights_within
+
+WHOLE = slice(None)
 
 
 def penalize(w: Array, eta_l2: float, scratch: Array, eta_dC_dw: Array) -> None:
@@ -59,19 +61,21 @@ class SGD:
         velocity: Array,
         learning_rate: float,
         scratch: Array | None = None,
+        part: slice = WHOLE,
     ) -> None:
         """Take one step in place, from η ∇C: a gradient computed by `backprop` with `scale=learning_rate`.
 
         The network and `velocity` (v) are changed in place. With l2 `eta_gradient` is changed, too. `scratch` is used
-        with l2 only: a vector as long as the parameters, which saves an allocation.
+        with l2 only: a vector as long as the parameters, which saves an allocation. `part` is the part of the vectors
+        to change, by default all.
         """
+        parameters, step = network.parameters, eta_gradient.vector
         if self.l2:
             if scratch is None:
-                scratch = np.empty_like(network.parameters)
-            for l in network.layers:
-                penalize(network.w[l], learning_rate * self.l2, scratch, eta_gradient.dC_dw[l])
+                scratch = np.empty_like(parameters)
+            for w in weights_within(part, network.sizes):
+                penalize(parameters[w], learning_rate * self.l2, scratch[w], step[w])
         if self.momentum:
-            remember(velocity, self.momentum, eta_gradient.vector)
-            descend(network.parameters, velocity)
-        else:
-            descend(network.parameters, eta_gradient.vector)
+            remember(velocity[part], self.momentum, step[part])
+            step = velocity
+        descend(parameters[part], step[part])

@@ -155,8 +155,25 @@ class TrainingConfig(Section):
         le=1024,
         description="number of threads; null: one for small networks, up to all cores for large ones",
     )
+    shards: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="a power of two: parts of each batch for threads or processes; null: 1, or one for each process",
+    )
     compiled: bool = Field(False, description="true or false: compile the steps with Numba, faster for small networks")
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
+
+    @model_validator(mode="after")
+    def _shards_fit(self) -> "TrainingConfig":
+        shards = self.shards or 1
+        if shards & (shards - 1):
+            raise ValueError(f"shards: {shards}: must be a power of two, such as {2 ** (shards.bit_length() - 1)}")
+        if shards > self.batch_size:
+            raise ValueError(f"shards: {shards}: must be at most batch_size, which is {self.batch_size}")
+        if shards > 1 and self.compiled:
+            raise ValueError(f"compiled: true: does not go with shards: {shards}; set compiled: false or shards: 1")
+        return self
 
 
 class ElasticConfig(Section):

@@ -127,7 +127,7 @@ class Batches:
     """
 
     def __init__(self, examples: Examples, m: int, dtype: DTypeLike) -> None:
-        """`examples` can be replaced later by other examples of the same shape."""
+        """The attribute `examples` can be replaced later by other examples of the same shape."""
         inputs, targets = examples.inputs.shape[1], examples.targets.shape[1]
         self.examples, self._m = examples, m
         self._rows = m * max(1, min(CHUNK // (m * inputs), ceil(len(examples) / m)))

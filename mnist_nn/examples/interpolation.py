@@ -39,10 +39,10 @@ class Interpolation:
         `to_x` and `to_y` have shape (m, 3). A row (u, v, t) maps the pixel (x, y) to u x + v y + t, where x and y are
         measured from the centre of the image.
         """
-        for rows, places in ((to_x, self.x), (to_y, self.y)):
+        for rows, points in ((to_x, self.x), (to_y, self.y)):
             m = len(rows)
             u, v, t = rows.astype(np.float32).T[:, :, np.newaxis]
-            term, result = self._upper[:m], places[:m]
+            term, result = self._upper[:m], points[:m]
             np.multiply(u, self._offset_x, result)  # not a matrix product: its last bits depend on the processor
             np.multiply(v, self._offset_y, term)
             np.add(result, term, result)

@@ -1,11 +1,9 @@
 """Writes what training reports into a run directory."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from ..configuration.schema import Config
-from ..errors import DivergenceError
 from ..training.loop import Progress
 from ..training.state import EpochResult, GradientNorms, TrainingState
 from .checkpoint import fingerprint, save_checkpoint
@@ -16,6 +14,9 @@ from .run_directory import RunDirectory, now, numbers
 
 class Recorder:
     """Records the training of one run: its metrics, gradient norms, checkpoints and status.
+
+    Call `start` before training, `write` with each report, and `finish`, `interrupt` or `diverge` at the end. All
+    raise OSError.
 
     What a run's files hold is read once, at the start. A table that is cut, emptied or removed afterwards is written
     anew, and so is run.json.
@@ -38,34 +39,38 @@ class Recorder:
             recorded = [row for norms in run.gradient_norms(config) for row in _gradient_rows(norms)]
             self._gradients.truncate_after(last_recorded, recorded)
 
-    def record(self, progress: Iterable[Progress]) -> Iterator[Progress]:
-        """Yield training's reports, after writing what each completed epoch brought.
+    def start(self) -> None:
+        """Write that the run is in progress."""
+        self._describe("running")
+
+    def write(self, report: Progress) -> None:
+        """Write what a completed epoch brought. A report in the middle of an epoch brings nothing.
 
         Metrics and gradient norms are written before the checkpoint. If the process dies in between, they have rows
-        that the last checkpoint does not know, and continuing the run drops these rows. Raises OSError.
+        that the last checkpoint does not know, and continuing the run drops these rows.
         """
-        self._describe("running")
-        try:
-            for report in progress:
-                if report.gradient_norms:
-                    self._gradients.append(_gradient_rows(report.gradient_norms))
-                if report.result:
-                    self._last = _row(report.result)
-                    self._metrics.append([self._last])
-                    if report.is_best:
-                        self._best = self._last
-                        save_checkpoint(self._run.checkpoint("best"), self._config, self._state)
-                    save_checkpoint(self._run.checkpoint("last"), self._config, self._state)
-                yield report
-        except DivergenceError:
-            self._describe("diverged")
-            raise
+        if report.gradient_norms:
+            self._gradients.append(_gradient_rows(report.gradient_norms))
+        if report.result:
+            self._last = _row(report.result)
+            self._metrics.append([self._last])
+            if report.is_best:
+                self._best = self._last
+                save_checkpoint(self._run.checkpoint("best"), self._config, self._state)
+            save_checkpoint(self._run.checkpoint("last"), self._config, self._state)
+
+    def finish(self) -> None:
+        """Write that the last epoch is done."""
         self._describe("finished", **self._figures())
 
     def interrupt(self) -> None:
-        """Save the state in the middle of an epoch, for `--resume`. Raises OSError."""
+        """Save the state in the middle of an epoch, for `--resume`."""
         save_checkpoint(self._run.checkpoint("last"), self._config, self._state)
         self._describe("interrupted", **self._figures())
+
+    def diverge(self) -> None:
+        """Write that training diverged."""
+        self._describe("diverged")
 
     def _figures(self) -> dict[str, Any]:
         """The last and the best metrics, and the fingerprint of the parameters."""

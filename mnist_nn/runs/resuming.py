@@ -1,9 +1,9 @@
 """What may change when a run is continued: the number of epochs, and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from shlex import quote
-from typing import Any
 
+from ..configuration.changes import changes
 from ..configuration.reader import read_config
 from ..configuration.schema import Config
 from ..errors import ConfigError, RunError
@@ -19,7 +19,7 @@ def settings_to_resume(run: RunDirectory, checkpoint: Checkpoint, overrides: Seq
     with, or where the run has more epochs already.
     """
     asked, started = read_config(run.config_file, overrides), checkpoint.config
-    for key, now, then in _changes(asked.plain(), started.plain()):
+    for key, now, then in changes(asked.plain(), started.plain()):
         if key != "training.epochs":
             raise ConfigError(
                 f"{key}: {now}: this run was started with {then}, and only training.epochs can be changed; train anew"
@@ -44,13 +44,3 @@ def require_best(run: RunDirectory, state: TrainingState) -> None:
         )
     if load_checkpoint(file).state.epoch < best.epoch:
         raise RunError(f"{file}: is not the checkpoint of epoch {best.epoch}, the best so far; restore it")
-
-
-def _changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield every dotted key whose values differ, with both values."""
-    for key in now | then:
-        mine, other = now.get(key), then.get(key)
-        if isinstance(mine, dict) and isinstance(other, dict):
-            yield from _changes(mine, other, f"{prefix}{key}.")
-        elif mine != other:
-            yield f"{prefix}{key}", mine, other

@@ -7,6 +7,7 @@ the dictionaries keyed by layer in `forward` and `backprop`.
 
 import contextlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -19,7 +20,7 @@ from ..chapter.cost import COSTS, Cost
 from ..chapter.network import ByLayer, Network, weighted_sum
 from ..chapter.sgd import SGD, descend, penalize, remember
 from ..errors import ConfigError
-from ..examples.dataset import Batches, Labels
+from ..examples.dataset import Batches, Examples, Labels
 from .compiled_cache import remove_unverified, sha256, write_digests
 from .numpy_steps import Buffers
 
@@ -120,13 +121,13 @@ class CompiledSteps:
     There is a cache only after `keep_compiled_code`.
     """
 
-    def __init__(self, network: Network, cost: Cost, sgd: SGD, buffers: Buffers) -> None:
+    def __init__(self, network: Network, cost: Cost, sgd: SGD, batches: Batches, buffers: Buffers) -> None:
         """`buffers` is keyed by batch size. All batches have the largest size; only the last may be smaller."""
         require_compiler()
         cost.refuse_other_output(network.activation[network.L])
         self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
         self._momentum, self._l2 = self._number(sgd.momentum), sgd.l2
-        self._buffers, self._m = buffers, max(buffers)
+        self._batches, self._buffers, self._m = batches, buffers, max(buffers)
         scratch = np.empty_like(network.parameters) if sgd.l2 else network.parameters[:0]
 
         def arguments(m: int) -> tuple[Any, ...]:
@@ -142,10 +143,13 @@ class CompiledSteps:
             network, cost, (*no_examples, *self._arguments[self._m], no_velocity, self._momentum, eta_l2)
         )
 
-    def __call__(self, batches: Batches, rows: Labels, velocity: Array, learning_rate: float) -> None:
+    def __call__(
+        self, examples: Examples, rows: Labels, sizes: Sequence[int], velocity: Array, learning_rate: float
+    ) -> None:
         """Take one step for each batch of the examples at these rows. The last batch may be smaller."""
         eta_l2 = self._number(learning_rate * self._l2)
-        for x_rows, y_rows in batches.chunks(rows):
+        self._batches.examples = examples
+        for x_rows, y_rows in self._batches.chunks(rows):
             whole, rest = len(x_rows) // self._m * self._m, len(x_rows) % self._m
             for m, x, y in ((self._m, x_rows[:whole], y_rows[:whole]), (rest, x_rows[whole:], y_rows[whole:])):
                 if len(x):

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..chapter.cost import Cost
 from ..chapter.network import Network, forward
 from ..examples.dataset import Examples, Labels, classify, columns
+from .workers import Workers
 
 SLICE = 1000  # examples at a time: large enough to be fast, small enough for any machine
 
@@ -63,8 +64,8 @@ def answers(network: Network, examples: Examples) -> Labels:
 
 
 @np.errstate(all="ignore")  # infinite and NaN values show in the result
-def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
-    """Measure the network's cost and confusion matrix over all examples.
+def evaluate(network: Network, cost: Cost, examples: Examples, workers: Workers | None = None) -> Evaluation:
+    """Measure the network's cost and confusion matrix over all examples. The workers share the examples.
 
     Raises ValueError where there are no examples, or where the examples or the cost do not fit the network.
     """
@@ -73,12 +74,16 @@ def evaluate(network: Network, cost: Cost, examples: Examples) -> Evaluation:
     examples.require_fit(network.sizes)
     cost.refuse_other_output(network.activation[network.L])
     classes = max(network.sizes[-1], 2)  # one output neuron answers 0 or 1
-    counts = np.zeros(classes * classes, np.int64)
-    total = 0.0
-    for part in examples.slices(SLICE):
+
+    def measure(part: Examples) -> tuple[float, NDArray[np.int64]]:
         x, y = columns(part, network.parameters.dtype)
         passed = forward(network, x)
         z, a = passed.z[network.L], passed.a[network.L]
-        total += float(cost.per_example(z, a, y).sum(dtype=np.float64))
-        counts += np.bincount(classify(y) * classes + classify(a), minlength=counts.size)
-    return Evaluation(total / len(examples), counts.reshape(classes, classes))
+        counts = np.bincount(classify(y) * classes + classify(a), minlength=classes * classes)
+        return float(cost.per_example(z, a, y).sum(dtype=np.float64)), counts
+
+    total, confusion = 0.0, np.zeros(classes * classes, np.int64)
+    for cost_of_part, counts in (workers or Workers()).map(measure, list(examples.slices(SLICE))):
+        total += cost_of_part
+        confusion += counts
+    return Evaluation(total / len(examples), confusion.reshape(classes, classes))

@@ -11,14 +11,15 @@ from ..chapter.activation import Array
 from ..chapter.network import Network
 from ..configuration.schema import Config
 from ..errors import DivergenceError
-from ..examples.dataset import Batches, Examples, Labels
+from ..examples.dataset import Examples, Labels
 from ..examples.fresh_examples import fresh_examples
-from ..randomness import stream
+from ..examples.shuffling import Shuffling, Slice
 from . import schedule
 from .measuring import measure, measure_gradient, train_sample
 from .state import EpochResult, GradientNorms, TrainingState
 from .steps import make_steps
 from .threads import flops_per_step
+from .workers import Workers
 
 SLICE_FLOPS = 2e9  # about so many floating-point operations between two reports
 SLICE_STEPS = 100  # at most so many steps between two reports
@@ -41,68 +42,72 @@ class Progress:
     gradient_norms: GradientNorms | None = None
 
 
-def train(config: Config, state: TrainingState, training: Examples, validation: Examples) -> Iterator[Progress]:
+def train(
+    config: Config, state: TrainingState, training: Examples, validation: Examples, workers: Workers | None = None
+) -> Iterator[Progress]:
     """Reports of training from `state` to the last epoch or to early stopping, one report after each slice of steps.
 
     `state` is changed in place, and complete at every report. If you save it there and pass it in again, training
     continues with the same bits. `training` and `validation` are the examples as the network sees them (see
-    `prepare_examples`). The first `next` raises ValueError where the state or the examples do not fit the
-    configuration. Raises DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
+    `prepare_examples`). Several `workers` share the work, and give the same bits and the same reports as one. The first
+    `next` raises ValueError where the state, the examples or the workers do not fit the configuration. Raises
+    DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
     """
     state.require_fit(config)
     for examples in (training, validation):
         examples.require_fit(state.network.sizes)
     if not len(training):
         raise ValueError("there are no examples to train on")
-    loop = Loop(config, state.network, training)
+    workers = workers or Workers(config.training.threads or 1 if (config.training.shards or 1) > 1 else 1)
+    if (config.training.shards or 1) % workers.processes:
+        raise ValueError(
+            f"training.shards: {config.training.shards}: cannot be shared by {workers.processes} processes"
+        )
+    loop = Loop(config, state.network, training, workers)
     sample = train_sample(config.seed, training)
     settings = config.training
     if settings.gradient_norms and state.epoch == state.step == 0:
-        yield Progress(0, 0, loop.steps_per_epoch, gradient_norms=measure_gradient(config, state, sample))
-    with closing(fresh_examples(config, training, state.epoch)) as fresh:
+        yield Progress(0, 0, loop.steps_per_epoch, gradient_norms=measure_gradient(config, state, sample, workers))
+    slices = loop.shuffling.slices(settings.epochs, state.epoch, state.step)
+    with closing(fresh_examples(config, training, slices)) as fresh:
         while not state.is_finished(settings):
             learning_rate = schedule.learning_rate(state.epoch, settings)
-            started = time.perf_counter()
-            order = stream(config.seed, "shuffle", state.epoch).permutation(len(training))
-            loop.batches.examples = next(fresh)
             while state.step < loop.steps_per_epoch:
-                last = min(state.step + loop.steps_per_slice, loop.steps_per_epoch)
-                loop.run(order, state.step, last, state.velocity, learning_rate)
-                state.step = last
+                started = time.perf_counter()
+                steps, examples, rows = next(fresh)
+                loop.run(steps, examples, rows, state.velocity, learning_rate)
+                state.step = steps.last
                 state.seconds += time.perf_counter() - started
                 if not _finite(state.network.parameters.min(), state.network.parameters.max()):
                     raise _divergence(state, learning_rate, "a parameter")
-                if last < loop.steps_per_epoch:
+                if state.step < loop.steps_per_epoch:
                     yield Progress(state.epoch, state.step, loop.steps_per_epoch)
-                started = time.perf_counter()
-            result = measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation)
+            result = measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation, workers)
             if not _finite(result.train_cost, result.validation_cost or 0.0):
                 raise _divergence(state, learning_rate, "the cost")
             is_best = state.best is None or result.quality > state.best.quality
             if is_best:
                 state.best = result
             state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
-            norms = measure_gradient(config, state, sample) if settings.gradient_norms else None
+            norms = measure_gradient(config, state, sample, workers) if settings.gradient_norms else None
             yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best, norms)
 
 
 class Loop:
-    """The inner loop. The last batch of an epoch may be smaller, so there are buffers for up to two batch sizes."""
+    """The inner loop: the slices of steps, and how they are taken."""
 
-    def __init__(self, config: Config, network: Network, training: Examples) -> None:
+    def __init__(self, config: Config, network: Network, training: Examples, workers: Workers) -> None:
         """Raises ConfigError where the configuration asks for compiled steps and Numba is missing."""
-        self.batch_size = min(config.training.batch_size, len(training))
-        self.steps_per_epoch = -(-len(training) // self.batch_size)
-        flops = flops_per_step(network.sizes, self.batch_size)
-        self.steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops)))
-        self.batches = Batches(training, self.batch_size, network.parameters.dtype)
-        self.steps = make_steps(config, network, {self.batch_size, len(training) % self.batch_size} - {0})
+        n, m = len(training), min(config.training.batch_size, len(training))
+        steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops_per_step(network.sizes, m))))
+        self.shuffling = Shuffling(config.seed, n, m, steps_per_slice, workers.rank, workers.processes)
+        self.steps_per_epoch = self.shuffling.steps_per_epoch
+        self.steps = make_steps(config, network, training, m, workers)
 
     @np.errstate(all="ignore")  # `train` checks for NaN and infinity after the slice
-    def run(self, order: Labels, first: int, last: int, velocity: Array, learning_rate: float) -> None:
-        """Take steps first..last−1 of the epoch with this shuffled order."""
-        rows = order[first * self.batch_size : last * self.batch_size]
-        self.steps(self.batches, rows, velocity, learning_rate)
+    def run(self, steps: Slice, examples: Examples, rows: Labels, velocity: Array, learning_rate: float) -> None:
+        """Take the steps of a slice with these rows of the examples (see `fresh_examples`)."""
+        self.steps(examples, rows, steps.sizes, velocity, learning_rate)
 
 
 def _finite(*values: float) -> bool:

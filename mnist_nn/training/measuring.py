@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from ..chapter.backprop import backprop
 from ..chapter.cost import COSTS
-from ..chapter.network import forward
 from ..configuration.schema import Config
-from ..examples.dataset import Examples, columns
+from ..examples.dataset import Examples
+from ..examples.shuffling import cut
 from ..randomness import stream
 from .evaluation import evaluate
+from .sharded_gradient import ShardedGradient
 from .state import EpochResult, GradientNorms, TrainingState
+from .workers import Workers
 
 TRAIN_SAMPLE = 10_000  # training examples used to measure each epoch's training cost and accuracy
 GRADIENT_SAMPLE = 1_000  # of these, the first ones are used to measure the gradient norms
@@ -30,11 +31,12 @@ def measure(
     steps_per_epoch: int,
     sample: Examples,
     validation: Examples,
+    workers: Workers,
 ) -> EpochResult:
     """The cost and accuracy at the end of an epoch. `state.epoch` does not yet count this epoch."""
     cost = COSTS[config.cost]
-    on_sample = evaluate(state.network, cost, sample)
-    on_validation = evaluate(state.network, cost, validation) if len(validation) else None
+    on_sample = evaluate(state.network, cost, sample, workers)
+    on_validation = evaluate(state.network, cost, validation, workers) if len(validation) else None
     return EpochResult(
         epoch=state.epoch + 1,
         step=(state.epoch + 1) * steps_per_epoch,
@@ -48,11 +50,12 @@ def measure(
 
 
 @np.errstate(all="ignore")  # infinite and NaN values show in the norms
-def measure_gradient(config: Config, state: TrainingState, sample: Examples) -> GradientNorms:
-    """The gradient norms of the network as it is now, computed in float64."""
+def measure_gradient(config: Config, state: TrainingState, sample: Examples, workers: Workers) -> GradientNorms:
+    """The gradient norms of the network as it is now, computed in float64, in the shards of a training step."""
     network = state.network.astype(np.float64)
-    x, y = columns(sample[:GRADIENT_SAMPLE], np.float64)
-    gradient = backprop(network, COSTS[config.cost], forward(network, x), y).gradient
+    m, shards = min(GRADIENT_SAMPLE, len(sample)), config.training.shards or 1
+    own = np.arange(m)[cut(m, workers.rank, workers.processes)]
+    gradient = ShardedGradient(network, COSTS[config.cost], sample, m, shards, workers)(sample, own, m)
     return GradientNorms(
         state.epoch,
         dC_dw={l: float(np.linalg.norm(gradient.dC_dw[l])) for l in network.layers},

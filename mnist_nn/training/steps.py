@@ -1,6 +1,6 @@
-"""One interface for training steps, taken either by NumPy or by code that Numba compiled."""
+"""One interface for training steps: taken by NumPy, in shards, or by code that Numba compiled."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..chapter.activation import Array
@@ -9,26 +9,42 @@ from ..chapter.cost import COSTS
 from ..chapter.network import ForwardPass, Network
 from ..chapter.sgd import SGD
 from ..configuration.schema import Config
-from ..examples.dataset import Batches, Labels
+from ..examples.dataset import Batches, Examples, Labels
 from .numpy_steps import NumpySteps
+from .sharded_gradient import ShardedGradient
+from .sharded_steps import ShardedSteps
 from .state import optimizer_for
+from .workers import Workers
 
 
 class Steps(Protocol):
     """Takes training steps, in place."""
 
-    def __call__(self, batches: Batches, rows: Labels, velocity: Array, learning_rate: float) -> None:
-        """Take one step for each batch of the examples at these rows. The last batch may be smaller."""
+    def __call__(
+        self, examples: Examples, rows: Labels, sizes: Sequence[int], velocity: Array, learning_rate: float
+    ) -> None:
+        """Take one step for each batch of the examples at these rows.
+
+        `sizes` are the sizes of the batches. All are equal, but the last may be smaller. Where several processes take
+        the steps together, `rows` are this process's share of each batch.
+        """
 
 
-def make_steps(config: Config, network: Network, batch_sizes: Collection[int]) -> Steps:
-    """Make the steps that a configuration asks for. Raises ConfigError for compiled steps where Numba is missing."""
+def make_steps(config: Config, network: Network, training: Examples, m: int, workers: Workers) -> Steps:
+    """Make the steps that a configuration asks for, with batches of m of the training examples.
+
+    Raises ConfigError for compiled steps where Numba is missing.
+    """
+    cost, optimizer, shards = COSTS[config.cost], optimizer_for(config.training), config.training.shards or 1
+    if shards > 1:
+        return ShardedSteps(network, optimizer, ShardedGradient(network, cost, training, m, shards, workers), workers)
     gradient = Gradient(network)
-    buffers = {m: (ForwardPass.empty(network, m), BackwardPass.empty(network, m, gradient)) for m in batch_sizes}
-    cost = COSTS[config.cost]
+    sizes = {m, len(training) % m} - {0}
+    buffers = {size: (ForwardPass.empty(network, size), BackwardPass.empty(network, size, gradient)) for size in sizes}
+    batches = Batches(training, m, network.parameters.dtype)
     if not config.training.compiled:
-        return NumpySteps(network, cost, optimizer_for(config.training), buffers)
+        return NumpySteps(network, cost, optimizer, batches, buffers)
     from .compiled_steps import CompiledSteps  # Numba is optional, and slow to import
 
     # Only SGD is compiled; the schema must refuse `compiled` for any other optimizer.
-    return CompiledSteps(network, cost, SGD(config.training.momentum, config.training.l2), buffers)
+    return CompiledSteps(network, cost, SGD(config.training.momentum, config.training.l2), batches, buffers)

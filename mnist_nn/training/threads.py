@@ -1,4 +1,4 @@
-"""The number of threads for the matrix products of a training step."""
+"""The number of threads for a training step."""
 
 from collections.abc import Collection
 
@@ -20,14 +20,17 @@ def flops_per_step(sizes: list[int] | tuple[int, ...], m: int) -> int:
     return 6 * number_of_parameters(sizes) * m
 
 
-def threads_for(config: Config, available: int, kernels: Collection[str]) -> int:
-    """The number of threads to use: `training.threads`, or without that setting 1 to `available`.
+def threads_for(config: Config, available: int, kernels: Collection[str], processes: int = 1) -> int:
+    """The number of threads to use in each process: `training.threads`, or without that setting 1 to `available`.
 
-    The default depends on the size of a step and on the BLAS's kernels only. So it is always the same on one machine,
-    and a run is repeatable.
+    With one shard they are the threads of the matrix products, and change the last bits. The default depends on the
+    size of a step and on the BLAS's kernels only. So it is always the same on one machine, and a run is repeatable.
+    With more shards each thread takes shards of its own, and changes nothing.
     """
     if config.training.threads is not None:
         return config.training.threads
+    if (shards := config.training.shards or 1) > 1:
+        available = min(available, shards // processes)
     worth = FLOPS_PER_FAST_THREAD if FAST_KERNELS.intersection(kernels) else FLOPS_PER_THREAD
-    worthwhile = int(flops_per_step(config.network.sizes, config.training.batch_size) / worth)
+    worthwhile = int(flops_per_step(config.network.sizes, config.training.batch_size) / processes / worth)
     return max(1, min(worthwhile, available))

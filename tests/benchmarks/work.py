@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_nn import Config, Examples, initial_state
+from mnist_nn.examples.shuffling import Slice
 from mnist_nn.training.loop import Loop
+from mnist_nn.training.workers import Workers
 
 LEARNING_RATE = 0.3
 Run = Callable[[int], object]  # does this number of steps
@@ -57,11 +59,14 @@ def nn(cell: Cell, images: np.ndarray, labels: np.ndarray, compiled: bool = Fals
     """The inner loop of `nn train`: shuffle, gather, forward, backprop, step."""
     settings = config(cell, compiled)
     state = initial_state(settings)
-    loop = Loop(settings, state.network, Examples.from_labels(images, labels, cell.sizes[-1]))
+    training = Examples.from_labels(images, labels, cell.sizes[-1])
+    loop = Loop(settings, state.network, training, Workers())
     random = np.random.default_rng(1)
 
     def run(steps: int) -> None:
-        loop.run(random.permutation(len(images)), 0, steps, state.velocity, LEARNING_RATE)
+        rows = random.permutation(len(images))[: steps * cell.m]
+        taken = Slice(0, 0, steps, [cell.m] * steps, rows, np.arange(len(rows)))
+        loop.run(taken, training, rows, state.velocity, LEARNING_RATE)
 
     return run
 

@@ -1,0 +1,162 @@
+"""Several processes that train one run together, started by `mpiexec` or `srun`.
+
+All come to the same places of the program together. Process 0 alone prints, writes and holds the lock. If one process
+fails, all end. MPI is loaded only if a launcher has set its environment variables.
+"""
+
+import contextlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .failure import EXIT_FAILURE, Failure, SharedFailure, explain, report
+from .interruption import Interrupted
+
+if TYPE_CHECKING:
+    from mnist_nn.training.workers import Workers
+
+    from .mpi import MPIWorkers
+
+# The environment variables with the number of processes and the rank of this one: Open MPI, MPICH and others, srun.
+LAUNCHERS = (
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("PMI_SIZE", "PMI_RANK"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+)
+PATIENCE = 0.3  # seconds; a launcher's signal reaches every process, and process 0 has the first word
+
+Loaded = TypeVar("Loaded")
+
+
+def launched() -> tuple[int, int]:
+    """Return the rank of this process and the number of processes, as a launcher set them. Default: (0, 1)."""
+    for size, rank in LAUNCHERS:
+        if os.environ.get(size, "").isdecimal() and os.environ.get(rank, "").isdecimal():
+            return int(os.environ[rank]), int(os.environ[size])
+    return 0, 1
+
+
+@contextmanager
+def connected() -> Iterator["Workers"]:
+    """Yield this process's workers, connected with the other processes of the launcher if there are any.
+
+    Only process 0 prints. An error that leaves the block on one process alone ends them all.
+    """
+    rank, processes = launched()
+    if processes == 1:
+        from mnist_nn.training.workers import Workers
+
+        yield Workers()
+        return
+    workers = _connect(processes)
+    try:
+        with contextlib.ExitStack() as stack:
+            if rank:
+                silence = stack.enter_context(Path(os.devnull).open("w"))
+                stack.enter_context(contextlib.redirect_stdout(silence))
+                stack.enter_context(contextlib.redirect_stderr(silence))
+            yield workers
+    except SharedFailure as failure:
+        if rank:
+            sys.exit(failure.failure.code)
+        raise
+    except Interrupted as interruption:
+        if not interruption.reported:
+            _abort(workers, interruption)
+        raise
+    except BaseException as error:
+        _abort(workers, error)
+
+
+def _connect(processes: int) -> "MPIWorkers":
+    """Load MPI. Raises ClickException if it cannot be loaded, or if it is not the launcher's MPI."""
+    try:
+        from .mpi import MPIWorkers, library
+
+        workers = MPIWorkers()
+    except (ImportError, RuntimeError) as error:
+        (reason, *_) = str(error).splitlines() or [type(error).__name__]
+        raise click.ClickException(
+            f"a launcher started {processes} processes, but MPI cannot be loaded: {reason}; "
+            "pip install mpi4py, and also mpich where the machine has no MPI"
+        ) from None
+    if workers.processes != processes:
+        raise click.ClickException(
+            f"a launcher started {processes} processes, but mpi4py uses {library()}, which sees {workers.processes}; "
+            "start them with the mpiexec of that MPI"
+        )
+    return workers
+
+
+def _abort(workers: "MPIWorkers", error: BaseException) -> None:
+    """Explain an error of this process, and end all processes."""
+    if isinstance(error, Interrupted) and workers.rank:
+        time.sleep(PATIENCE)
+    failure = explain(error)
+    if failure is None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        failure = Failure("an error of nn itself", EXIT_FAILURE)
+    code = report(Failure(f"{_name(workers.rank, platform.node())}: {failure.message}", failure.code))
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    workers.abort(code)
+
+
+def _name(rank: int, host: str) -> str:
+    return f"process {rank} on {host}"
+
+
+@contextmanager
+def together(workers: "Workers") -> Iterator[None]:
+    """Let all processes leave the block together. If it fails on one, it fails on all, with the same message."""
+    if workers.processes == 1:
+        yield
+        return
+    failure = None
+    try:
+        yield
+    except Exception as error:
+        failure = explain(error)
+        if failure is None:
+            raise
+    failures = workers.gather((failure, platform.node()))
+    for rank, (failure, host) in enumerate(failures):
+        if failure is not None:
+            if all(other == failure for other, _ in failures):
+                raise SharedFailure(failure)
+            raise SharedFailure(Failure(f"{_name(rank, host)}: {failure.message}", failure.code))
+
+
+def in_turn(workers: "Workers", load: Callable[[], Loaded]) -> Loaded:
+    """Call a function on process 0 first, then on the others, which may find what process 0 has downloaded."""
+    loaded: list[Loaded] = []
+    for turn in (True, False):
+        with together(workers):
+            if turn is (workers.rank == 0):
+                loaded.append(load())
+    return loaded[0]
+
+
+def require_equal(workers: "Workers", facts: dict[str, Any]) -> None:
+    """Fail on all processes if a fact differs between them. The message names the first process that differs."""
+    from mnist_nn.configuration.changes import changes
+
+    (first, first_host), *others = workers.gather((facts, platform.node()))
+    for rank, (found, host) in enumerate(others, 1):
+        for key, other, expected in changes(found, first):
+            message = f"{_name(rank, host)}: {key} is {other}, but {expected} in {_name(0, first_host)}"
+            raise SharedFailure(Failure(f"{message}; all processes need the same", EXIT_FAILURE))
+
+
+def share_of_cores(workers: "Workers") -> int:
+    """Return how many of the processor's cores this process may use, if its neighbours take as many."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    mine = (platform.node(), sorted(cores))
+    return max(1, len(cores) // workers.gather(mine).count(mine))
