@@ -1,7 +1,11 @@
 """Workers in several processes, connected by MPI (https://www.mpi-forum.org), through mpi4py."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import click
 import mpi4py
 import numpy as np
 
@@ -11,7 +15,9 @@ from mnist_nn.training.workers import Workers
 
 mpi4py.rc.thread_level = "funneled"  # only the main thread of a process talks to others
 
-from mpi4py import MPI  # noqa: E402 - it starts MPI
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", RuntimeWarning)  # of another MPI's launcher, which `connected` refuses
+    from mpi4py import MPI  # it starts MPI
 
 
 class MPIWorkers(Workers):
@@ -28,18 +34,32 @@ class MPIWorkers(Workers):
         kind = (vector.size, vector.dtype)
         if kind not in self._received:
             self._received[kind] = np.empty(-(-vector.size // 2), vector.dtype)
-        add_processes(vector, self.rank, self.processes, self._exchange, self._received[kind])
+        with _losses_explained():
+            add_processes(vector, self.rank, self.processes, self._exchange, self._received[kind])
 
     def _exchange(self, sent: Array, partner: int, received: Array) -> None:
         self._comm.Sendrecv(sent, partner, 0, received, partner, 0)
 
     def gather(self, mine: Any) -> list[Any]:
         """Return what each process passed, in the order of the processes."""
-        return self._comm.allgather(mine)
+        with _losses_explained():
+            return self._comm.allgather(mine)
 
     def abort(self, code: int) -> None:
         """End all processes with this exit code."""
         self._comm.Abort(code)
+
+
+@contextmanager
+def _losses_explained() -> Iterator[None]:
+    """Raise ClickException if another process cannot be reached."""
+    try:
+        yield
+    except MPI.Exception as error:
+        raise click.ClickException(
+            f"another process is lost ({str(error).splitlines()[-1].strip()}); what was saved is intact: "
+            "continue with `nn train --resume`"
+        ) from None
 
 
 def library() -> str:

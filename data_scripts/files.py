@@ -8,10 +8,12 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 TEMPORARY = re.compile(r"\..+-\d+-[0-9a-f]{8}\.nn-tmp")  # what `temporary_name` makes
+ABANDONED = 3600.0  # seconds: a temporary file of this age is no longer being written
 
 
 def require_regular(path: Path) -> None:
@@ -20,16 +22,21 @@ def require_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
-def read_regular(path: Path, at_most: int) -> bytes:
-    """The content of a regular file of at most so many bytes.
-
-    Raises OSError for a larger file, and for a pipe or a device, which it never waits for.
-    """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, open for reading. Raises OSError for a pipe or a device, which it never waits for."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, at_most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises OSError for a larger file, and like `open_regular`.
+    """
+    with open_regular(path) as file:
         content = file.read(at_most + 1)
     if len(content) > at_most:
         raise OSError(errno.EFBIG, f"it is larger than {at_most:,} bytes", str(path))
@@ -47,19 +54,35 @@ def write_atomically(path: Path, content: bytes) -> None:
     Both the file and its directory are synced. So after a crash the file has either its old content or its new content,
     never a part. Raises OSError, which names `path`, after removing the temporary file.
     """
-    temporary = temporary_name(path)
-    with _errors_naming(path):
+    with create_files(path) as (file,):
+        file.write(content)
+
+
+@contextlib.contextmanager
+def create_files(*paths: Path) -> Iterator[Sequence[BinaryIO]]:
+    """Yield a file for each path of one directory, open for writing under a temporary name, and rename all at the end.
+
+    No file is renamed before all are on the disk, and the directory is synced. If the block raises an error, the
+    temporary files are removed. An OSError names the path, or with several paths their directory.
+    """
+    temporaries = [temporary_name(path) for path in paths]
+    directory = paths[0].parent
+    with _errors_naming(paths[0] if len(paths) == 1 else directory):
         try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with contextlib.ExitStack() as opened:
+                files = [opened.enter_context(temporary.open("xb")) for temporary in temporaries]
+                yield files
+                for file in files:
+                    file.flush()
+                    os.fsync(file.fileno())
+            for temporary, path in zip(temporaries, paths, strict=True):
+                temporary.replace(path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            for temporary in temporaries:
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(path.parent)
+        _sync_directory(directory)
 
 
 @contextlib.contextmanager

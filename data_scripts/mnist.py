@@ -12,13 +12,12 @@ from pathlib import Path
 
 import requests
 
-from .command import UsageError, printable, run
+from .command import Parser, printable, run
 from .errors import DataError, DownloadError
 from .fetch import Limits, fetch
-from .files import remove_leftovers, write_atomically
+from .files import ABANDONED, remove_leftovers, write_atomically
 from .idx import Pixels, Split, read_pair
 
-ABANDONED = 3600.0  # seconds: a temporary file of this age is no longer being written
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -130,9 +129,9 @@ def _sha256(path: Path) -> str:
 
 def main(arguments: list[str]) -> None:
     """Download the files that are missing or damaged in the directory named on the command line."""
-    if len(arguments) != 1:
-        raise UsageError(f"{len(arguments)} arguments are given; use python -m data_scripts.mnist DIRECTORY")
-    directory = Path(arguments[0])
+    parser = Parser("data_scripts.mnist", "Download the files of MNIST that are missing or damaged in DIRECTORY.")
+    parser.add_argument("directory", metavar="DIRECTORY", type=Path)
+    directory: Path = parser.parse_args(arguments).directory
     wanted = [file for file in FILES if not is_intact(directory, file)]
     download_mnist(directory, wanted)
     fetched = f"({len(wanted)} of {len(FILES)} files fetched)"

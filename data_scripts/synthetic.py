@@ -3,23 +3,34 @@
 Each image shows a form from `glyphs` with a random bend, slant, width and pen thickness. Like MNIST's images, it is
 scaled into 20×20 pixels and centred by its mass in 28×28 pixels.
 
-    python -m data_scripts.synthetic DIRECTORY [SEED]      writes 10,000 + 2,000 digits as IDX files
+    python -m data_scripts.synthetic DIRECTORY                      writes 10,000 + 2,000 digits as IDX files
+    python -m data_scripts.synthetic DIRECTORY --train 100000       takes 3 seconds on two cores
+    python -m data_scripts.synthetic DIRECTORY --train 8100000      takes 4 minutes, and 6.4 GB on the disk
+
+The last command writes as many digits as InfiMNIST has (Loosli, Canu and Bottou 2007). The files are not compressed, so
+that `idx` can map them into memory.
 """
 
 import contextlib
 import hashlib
-import re
+import itertools
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .command import UsageError, printable, run
+from .command import Parser, printable, progress_bar, run, whole_number
 from .errors import DataError
-from .files import read_regular, write_atomically
+from .files import ABANDONED, create_files, read_regular, remove_leftovers, write_atomically
 from .glyphs import FORMS, Form, Stroke
-from .idx import Pixels, Split, read_split, write_idx
+from .idx import DIMENSIONS, Pixels, Split, header, matching_files, read_split, write_idx
 
 VERSION = 1  # of the drawing; each version has its own cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}
@@ -27,6 +38,10 @@ SIDE, BOX = 28, 20  # pixels: the image, and the square that holds the digit
 ROUNDING = 0.5  # pixels: MNIST's images are centred by whole pixels, so up to half a pixel is left over
 SPACING = 0.045  # between points along a stroke, in units of the glyph's box: about a pixel
 CHUNK = 16  # images drawn at a time: few enough for their arrays to stay in the processor's cache
+BLOCK = 10_000  # digits of one random stream: the first block is the training set of `load_synthetic`
+
+_y, _x = np.indices((SIDE, SIDE), np.float32).reshape(2, -1)
+PIXELS = np.stack([_x * _x + _y * _y, np.ones_like(_x), -2 * _x, -2 * _y])  # what `_ink` needs of each pixel
 
 Floats = NDArray[np.floating[Any]]
 
@@ -35,9 +50,42 @@ def draw_digits(count: int, seed: int, split: Split = "train") -> tuple[Pixels, 
     """Draw images (count, 28, 28) and labels (count,). Equal seeds give equal digits. The two splits do not overlap.
 
     All digits are equally frequent (to within one). The forms of a digit are, on average, as frequent as their weights
-    say.
+    say. Each whole block of BLOCK digits is the same for every count.
     """
-    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, list(COUNTS).index(split)])))
+    images, labels = np.empty((count, SIDE, SIDE), np.uint8), np.empty(count, np.uint8)
+    for block, start in enumerate(range(0, count, BLOCK)):
+        part = slice(start, min(start + BLOCK, count))
+        images[part], labels[part] = _draw_block(len(labels[part]), seed, split, block)
+    return images, labels
+
+
+def draw_in_blocks(count: int, seed: int, split: Split, *, workers: int = 1) -> Iterator[tuple[Pixels, Pixels]]:
+    """Yield the digits of `draw_digits`, BLOCK at a time. The number of threads that draw changes nothing in them.
+
+    At most `workers` + 2 blocks are in memory. Raises DataError where no thread can be started.
+    """
+    drawn: deque[Future[tuple[Pixels, Pixels]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for block, start in enumerate(range(0, count, BLOCK)):
+                try:
+                    drawn.append(pool.submit(_draw_block, min(BLOCK, count - start), seed, split, block))
+                except RuntimeError as error:
+                    reason = f"digits cannot be drawn without a thread: {error}"
+                    raise DataError(f"{reason}; end other programs, or raise `ulimit -u`") from None
+                if len(drawn) > workers:
+                    yield drawn.popleft().result()
+            while drawn:
+                yield drawn.popleft().result()
+        finally:
+            for future in drawn:
+                future.cancel()
+
+
+def _draw_block(count: int, seed: int, split: Split, block: int) -> tuple[Pixels, Pixels]:
+    """Draw the digits of one block. Each block has a random stream of its own."""
+    entropy, key = [seed, list(COUNTS).index(split)], (block,) if block else ()
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy, spawn_key=key)))
     labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
     choice = random.random(count)
     images = np.zeros((count, SIDE, SIDE), np.uint8)
@@ -66,6 +114,41 @@ def load_synthetic(split: Split, cache: Path, seed: int = 0) -> tuple[Pixels, Pi
         _write(directory, split, images, labels)
         write_atomically(known, _digest(images, labels))
     return images, labels
+
+
+def write_digits(
+    directory: Path,
+    counts: dict[Split, int],
+    seed: int,
+    *,
+    workers: int = 1,
+    on_digits: Callable[[int], object] = lambda n: None,
+) -> None:
+    """Draw so many digits of each split into plain IDX files, which can be larger than the memory.
+
+    The files appear when all are complete. The directory is made if needed. So many threads draw. `on_digits` is called
+    with the number of digits in each block. Raises DataError where the directory holds digits already or has too little
+    room, and like `draw_in_blocks`. Raises OSError where a file cannot be written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(directory, older_than=ABANDONED)
+    parts = list(itertools.product(counts, DIMENSIONS))
+    for split, kind in parts:
+        if found := matching_files(directory, split, kind):
+            raise DataError(f"{found[0]}: is here already; remove it, or choose another directory")
+    needed, free = sum(counts.values()) * (SIDE**2 + 1), shutil.disk_usage(directory).free
+    if needed > free:
+        sizes = f"{needed / 1e6:,.1f} MB are needed, and {free / 1e6:,.1f} MB are free"
+        raise DataError(f"{directory}: {sizes}; choose another directory, or fewer digits")
+    paths = [directory / f"{split}-{kind}-idx{DIMENSIONS[kind]}-ubyte" for split, kind in parts]
+    with threadpool_limits(1), create_files(*paths) as files:  # one thread for each block is faster than several
+        for split, images_file, labels_file in zip(counts, files[::2], files[1::2], strict=True):
+            images_file.write(header(counts[split], SIDE, SIDE))
+            labels_file.write(header(counts[split]))
+            for images, labels in draw_in_blocks(counts[split], seed, split, workers=workers):
+                images_file.write(images.data)
+                labels_file.write(labels.data)
+                on_digits(len(labels))
 
 
 def _digest(images: Pixels, labels: Pixels) -> bytes:
@@ -144,13 +227,11 @@ def _ink(points: Floats, radius: Floats, softness: Floats) -> Pixels:
     |pixel − point|² = |pixel|² + |point|² − 2 pixel · point, as one matrix product for all pixels and points.
     """
     n, S, _ = points.shape
-    y, x = np.indices((SIDE, SIDE), np.float32).reshape(2, -1)
-    pixels = np.stack([x * x + y * y, np.ones_like(x), -2 * x, -2 * y], axis=1)
     px, py = points.reshape(-1, 2).T.astype(np.float32)
-    squared = pixels @ np.stack([np.ones_like(px), px * px + py * py, px, py])
-    nearest = np.sqrt(np.maximum(squared.reshape(-1, n, S).min(axis=2), 0))
-    ink = np.clip((radius - nearest) / softness + 0.5, 0, 1)
-    return np.asarray(np.rint(ink.T * 255), np.uint8).reshape(n, SIDE, SIDE)
+    squared = np.stack([np.ones_like(px), px * px + py * py, px, py], axis=1) @ PIXELS
+    nearest = np.sqrt(np.maximum(squared.reshape(n, S, -1).min(axis=1), 0))
+    ink = np.clip((radius[:, None] - nearest) / softness[:, None] + 0.5, 0, 1)
+    return np.asarray(np.rint(ink * 255), np.uint8).reshape(n, SIDE, SIDE)
 
 
 def _trace(stroke: Stroke) -> Floats:
@@ -168,22 +249,30 @@ def _trace(stroke: Stroke) -> Floats:
     return np.stack([np.interp(wanted, length, axis) for axis in dense.T], axis=1)
 
 
+def _workers() -> int:
+    """A thread for each core of this process. More than eight would mostly wait for Python's global lock."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, cores)
+
+
 def main(arguments: list[str]) -> None:
     """Write both splits into the directory named on the command line."""
-    if len(arguments) not in (1, 2):
-        usage = "use python -m data_scripts.synthetic DIRECTORY [SEED]"
-        raise UsageError(f"{len(arguments)} arguments are given; {usage}")
-    directory, seed = Path(arguments[0]), arguments[1] if len(arguments) == 2 else "0"
-    if not re.fullmatch(r"[0-9]{1,19}", seed):
-        raise UsageError(f"SEED {seed}: must be a whole number of at most 19 digits, such as 7")
+    parser = Parser("data_scripts.synthetic", "Write drawn digits into DIRECTORY, as IDX files for data.source: idx.")
+    parser.add_argument("directory", metavar="DIRECTORY", type=Path)
+    for split, count in COUNTS.items():
+        what = f"how many digits for {split}ing (default: {count:,})"
+        parser.add_argument(f"--{split}", metavar="N", type=whole_number(1, 2**32 - 1), default=count, help=what)
+    what = "other seeds give other digits (default: 0)"
+    parser.add_argument("--seed", metavar="N", type=whole_number(0, 2**64 - 1), default=0, help=what)
+    chosen = parser.parse_args(arguments)
+    counts: dict[Split, int] = {"train": chosen.train, "test": chosen.test}
     try:
-        directory.mkdir(parents=True, exist_ok=True)  # before the work, because it may fail
-        for split, count in COUNTS.items():
-            _write(directory, split, *draw_digits(count, int(seed), split))
+        with progress_bar(total=sum(counts.values()), unit=" digits", unit_scale=True) as bar:
+            write_digits(chosen.directory, counts, chosen.seed, workers=_workers(), on_digits=bar.update)
     except OSError as error:
         reason = f"{error.filename}: cannot be written: {error.strerror}"
         raise DataError(f"{reason}; choose another directory") from None
-    print(printable(f"{directory}: {' + '.join(f'{count:,}' for count in COUNTS.values())} digits"))
+    print(printable(f"{chosen.directory}: {' + '.join(f'{count:,}' for count in counts.values())} digits"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Distorted images follow the formulas, stay within the limits, and depend only on seed and epoch."""
+"""Distorted images follow the formulas, stay within the limits, and depend only on seed, epoch and place."""
 
 import os
 import signal
@@ -13,17 +13,22 @@ import pytest
 
 from mnist_nn import Config, Examples
 from mnist_nn.configuration.schema import AugmentationConfig
-from mnist_nn.examples.augmentation import Distortion, smoothing
+from mnist_nn.examples.augmentation import BLOCK, Distortion, smoothing
+from mnist_nn.examples.dataset import Labels
 from mnist_nn.examples.fresh_examples import fresh_examples
 from mnist_nn.examples.interpolation import CHUNK
+from mnist_nn.examples.shuffling import Shuffling, Slice
+from mnist_nn.randomness import stream
 
 SIDE = 28
+EVERYTHING = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "shear": 0.1, "scaling": 0.1, "shift": 1.0}
 
 
 def distorted(images: np.ndarray, seed: int = 0, **settings: object) -> np.ndarray:
+    """The images as they are distorted at the first places of the first epoch."""
     flat = images.reshape(len(images), -1)
-    distortion = Distortion(AugmentationConfig.model_validate(settings), images.shape[1])
-    return distortion(flat, np.random.default_rng(seed), np.empty_like(flat)).reshape(images.shape)
+    distortion = Distortion(AugmentationConfig.model_validate(settings), images.shape[1], seed)
+    return distortion(flat, 0, np.arange(len(flat))).reshape(images.shape)
 
 
 def spot(x: int, y: int, copies: int = 200) -> np.ndarray:
@@ -142,8 +147,34 @@ def test_every_image_is_distorted_differently(random: np.random.Generator) -> No
 def test_later_images_do_not_change_how_earlier_ones_are_distorted(random: np.random.Generator) -> None:
     """The result for the first images is the same, however many images follow."""
     images = random.integers(0, 256, (CHUNK // SIDE**2 + 5, SIDE, SIDE), dtype=np.uint8)
-    everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "shear": 0.1, "shift": 1.0}
-    np.testing.assert_array_equal(distorted(images[:3], **everything), distorted(images, **everything)[:3])
+    np.testing.assert_array_equal(distorted(images[:3], **EVERYTHING), distorted(images, **EVERYTHING)[:3])
+
+
+@pytest.mark.parametrize("settings", [{"rotation": 10.0, "shift": 1.0}, EVERYTHING], ids=["affine", "elastic"])
+def test_places_in_any_order_and_number_give_the_same_images(
+    settings: dict[str, object], random: np.random.Generator
+) -> None:
+    """Bit for bit: a subset, one image at a time, any order, and places that are given twice."""
+    n = CHUNK // SIDE**2 + 2 * BLOCK + 5  # more than one chunk, and part of a block
+    images = random.integers(0, 256, (n, SIDE**2), dtype=np.uint8)
+    distortion = Distortion(AugmentationConfig.model_validate(settings), SIDE, seed=3)
+    whole = distortion(images, 2, np.arange(n))
+    for places in (
+        np.arange(n)[::-1],
+        random.permutation(n),
+        random.integers(0, n, n),
+        np.arange(1, n, 7),
+        np.arange(BLOCK - 1, BLOCK + 1),
+        np.array([n - 1, 0, n - 1]),
+        np.array([], np.intp),
+    ):
+        np.testing.assert_array_equal(distortion(images[places], 2, places), whole[places])
+        fresh = Distortion(AugmentationConfig.model_validate(settings), SIDE, seed=3)
+        np.testing.assert_array_equal(fresh(images[places], 2, places), whole[places])
+    for place in (0, BLOCK, n - 1):
+        np.testing.assert_array_equal(distortion(images[[place]], 2, np.array([place])), whole[[place]])
+    assert (distortion(images, 3, np.arange(n)) != whole).any(axis=1).all()
+    assert (distortion(images, 2, np.arange(n) + BLOCK) != whole).any(axis=1).all()
 
 
 @pytest.mark.parametrize("side", [1, 2, 8, 200])
@@ -152,19 +183,22 @@ def test_images_of_other_sizes_are_distorted_too(side: int, random: np.random.Ge
     np.testing.assert_array_equal(distorted(images), images)
     shifted = distorted(np.full_like(images, 200), shift=0.4)
     assert 200 * 0.5 * 0.5 < shifted.mean() < 200
-    everything = {"elastic": {"sigma": 3.0, "alpha": 20.0}, "rotation": 10.0, "scaling": 0.1, "shift": 1.0}
-    assert (distorted(images, **everything) != images).any()
+    assert (distorted(images, **EVERYTHING) != images).any()
 
 
 def test_affine_distortion_scales_then_shears_then_rotates() -> None:
-    """Calculates every place by the formula, about the centre, with loops and the same random numbers."""
+    """Calculates every point by the formula, about the centre, with loops and the same random numbers.
+
+    The numbers of an image are those of its place within its block.
+    """
     settings = {"rotation": 40.0, "scaling": 0.3, "shear": 0.5, "shift": 2.0}
-    distortion = Distortion(AugmentationConfig.model_validate(settings), 8)
-    distortion._draw_places(np.random.default_rng(5))
+    distortion = Distortion(AugmentationConfig.model_validate(settings), 8, seed=5)
+    places = np.array([0, 1, BLOCK - 1, BLOCK, 5 * BLOCK + 3, 2])
+    distortion._set_points(4, places)
     interpolation = distortion._interpolation
-    drawn = np.random.default_rng(5).uniform(-1, 1, (6, interpolation.m))
-    for image in (0, 1, interpolation.m - 1):
-        angle, shear, scale_x, scale_y, shift_x, shift_y = drawn[:, image]
+    for image, (block, within) in enumerate(zip(*np.divmod(places, BLOCK), strict=True)):
+        drawn = stream(5, "augmentation", 4, int(block)).uniform(-1, 1, (6, BLOCK))
+        angle, shear, scale_x, scale_y, shift_x, shift_y = drawn[:, within]
         turn = np.radians(40.0 * angle)
         R = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         S = np.array([[1, 0.5 * shear], [0, 1]])
@@ -187,40 +221,90 @@ def examples(random: np.random.Generator) -> Examples:
     return Examples.from_labels(images, random.integers(0, 10, 50, dtype=np.uint8), 10)
 
 
-def seen(config: Config, examples: Examples, first: int = 0) -> list[np.ndarray]:
-    epochs = fresh_examples(config, examples, first)
-    return [next(epochs).inputs.copy() for _ in range(first, config.training.epochs)]
+def slices(
+    config: Config, n: int, *, epoch: int = 0, step: int = 0, steps: int = 1000, rank: int = 0, processes: int = 1
+) -> Iterator[Slice]:
+    """The slices of all epochs from this step on, by default one for each epoch, with batches of 10."""
+    shuffling = Shuffling(config.seed, n, 10, steps, rank, processes)
+    return shuffling.slices(config.training.epochs, epoch, step)
 
 
-def test_each_epochs_distortions_depend_only_on_seed_and_epoch(examples: Examples) -> None:
+Fresh = Iterator[tuple[Slice, Examples, Labels]]
+
+
+def fresh(config: Config, examples: Examples, **cut: int) -> Fresh:
+    return fresh_examples(config, examples, slices(config, len(examples), **cut))
+
+
+def seen(config: Config, examples: Examples, **cut: int) -> dict[tuple[int, int], bytes]:
+    """The image at each place of each epoch, by (epoch, place)."""
+    found = {}
+    for steps, distorted, rows in fresh(config, examples, **cut):
+        assert len(rows) == len(steps.rows)
+        for place, row in zip(steps.places, rows, strict=True):
+            found[steps.epoch, int(place)] = distorted.inputs[row].tobytes()
+    return found
+
+
+def of_epoch(epoch: int, images: dict[tuple[int, int], bytes]) -> dict[tuple[int, int], bytes]:
+    return {key: image for key, image in images.items() if key[0] == epoch}
+
+
+def test_distortions_depend_only_on_seed_epoch_and_place(examples: Examples) -> None:
     """Different epochs and different seeds give different images."""
     whole = seen(config(rotation=10.0), examples)
-    assert len({images.tobytes() for images in whole}) == 4
-    np.testing.assert_array_equal(whole, seen(config(rotation=10.0), examples))
-    np.testing.assert_array_equal(whole[2:], seen(config(rotation=10.0), examples, first=2))
-    assert not np.array_equal(whole, seen(config(seed=1, rotation=10.0), examples))
+    assert len(whole) == 4 * 50
+    assert len(set(whole.values())) == 4 * 50
+    assert seen(config(rotation=10.0), examples) == whole
+    assert seen(config(rotation=10.0), examples, epoch=3) == of_epoch(3, whole)
+    assert not set(seen(config(seed=1, rotation=10.0), examples).values()) & set(whole.values())
+
+
+def test_each_image_is_the_distortion_of_the_row_at_its_place(examples: Examples) -> None:
+    settings = config(rotation=10.0)
+    found = seen(settings, examples, steps=2)
+    distortion = Distortion(settings.augmentation, SIDE, settings.seed)
+    for epoch in range(4):
+        order = stream(settings.seed, "shuffle", epoch).permutation(50)
+        images = distortion(examples.inputs[order], epoch, np.arange(50))
+        assert of_epoch(epoch, found) == {(epoch, place): image.tobytes() for place, image in enumerate(images)}
+
+
+@pytest.mark.parametrize("settings", [{"rotation": 10.0, "shift": 1.0}, EVERYTHING], ids=["affine", "elastic"])
+def test_neither_slices_nor_processes_change_the_images(settings: dict[str, object], examples: Examples) -> None:
+    """Every place of the epoch is distorted by exactly one process."""
+    whole = seen(config(**settings), examples)
+    for processes, steps in ((1, 1), (1, 3), (2, 2), (4, 1), (8, 5)):
+        parts = [seen(config(**settings), examples, rank=i, processes=processes, steps=steps) for i in range(processes)]
+        assert sum(map(len, parts)) == len(whole)
+        assert {key: image for part in parts for key, image in part.items()} == whole
+    rest = seen(config(**settings), examples, epoch=2, step=3, steps=1)
+    assert rest == {key: image for key, image in whole.items() if key >= (2, 30)}
 
 
 def test_originals_and_labels_stay_unchanged(examples: Examples) -> None:
     before = examples.inputs.copy()
-    for fresh, _ in zip(fresh_examples(config(rotation=10.0), examples, 0), range(4), strict=False):
-        assert fresh.targets is examples.targets
+    for steps, distorted, rows in fresh(config(rotation=10.0), examples, steps=2):
+        np.testing.assert_array_equal(distorted.targets[rows], examples.targets[steps.rows])
+        assert distorted.image_shape == examples.image_shape
+        assert not np.shares_memory(distorted.inputs, examples.inputs)
     np.testing.assert_array_equal(examples.inputs, before)
 
 
 def test_without_distortions_every_epoch_sees_the_originals(examples: Examples) -> None:
-    epochs = fresh_examples(config(), examples, 0)
-    assert all(next(epochs) is examples for _ in range(5))
+    reports = list(fresh(config(), examples, steps=2))
+    assert len(reports) == 4 * 3
+    assert all(shown is examples and rows is steps.rows for steps, shown, rows in reports)
 
 
 def test_inputs_other_than_bytes_are_refused(examples: Examples) -> None:
     as_floats = Examples(examples.inputs / 255, examples.targets)
     with pytest.raises(ValueError, match=r"augmentation distorts images of bytes \(uint8\), not of float64"):
-        next(fresh_examples(config(rotation=10.0), as_floats, 0))
+        next(fresh(config(rotation=10.0), as_floats))
 
 
-def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its images have their own memory. The thread prepares only one epoch in advance."""
+def test_the_next_slice_is_prepared_while_this_one_trains(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its images have their own memory. The thread prepares only one slice in advance."""
     done = [threading.Event() for _ in range(4)]
     call, count = Distortion.__call__, iter(range(4))
 
@@ -230,13 +314,15 @@ def test_the_next_epoch_is_prepared_while_this_one_trains(examples: Examples, mo
         return images
 
     monkeypatch.setattr(Distortion, "__call__", watched)
-    epochs = fresh_examples(config(rotation=10.0), examples, 0)
-    first = next(epochs)
+    coming = fresh(config(rotation=10.0), examples, steps=2)
+    _, first, _ = next(coming)
     before = first.inputs.copy()
+    assert len(before) == 20
     assert done[1].wait(10)
-    np.testing.assert_array_equal(first.inputs, before)  # the next epoch's images have their own memory
+    np.testing.assert_array_equal(first.inputs, before)  # the next slice's images have their own memory
     assert not done[2].is_set()
-    epochs.close()
+    coming.close()
+    assert not done[2].is_set()
 
 
 def test_the_background_thread_ends_with_training(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,20 +335,20 @@ def test_the_background_thread_ends_with_training(examples: Examples, monkeypatc
         return call(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Distortion, "__call__", slow)
-    epochs = fresh_examples(config(rotation=10.0), examples, 0)
-    next(epochs)
+    coming = fresh(config(rotation=10.0), examples)
+    next(coming)
     assert threading.active_count() == before + 1
-    epochs.close()
+    coming.close()
     assert threading.active_count() == before
 
 
-def images_of(epochs: Iterator[Examples]) -> list[bytes]:
-    return [fresh.inputs.tobytes() for fresh in epochs]
+def images_of(coming: Fresh) -> list[bytes]:
+    return [distorted.inputs.tobytes() for _, distorted, _ in coming]
 
 
 def test_a_forked_process_sees_the_same_images(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child has no thread, and the parent's has not prepared the next epoch at the fork."""
-    expected = images_of(fresh_examples(config(rotation=10.0), examples, 0))
+    """The child has no thread, and the parent's has not prepared the next slice at the fork."""
+    expected = images_of(fresh(config(rotation=10.0), examples, steps=2))
     calls, forked, call = count(), threading.Event(), Distortion.__call__
 
     def waiting(self: Distortion, *arguments: object) -> object:
@@ -271,27 +357,27 @@ def test_a_forked_process_sees_the_same_images(examples: Examples, monkeypatch: 
         return call(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Distortion, "__call__", waiting)
-    epochs = fresh_examples(config(rotation=10.0), examples, 0)
-    first = next(epochs).inputs.tobytes()
+    coming = fresh(config(rotation=10.0), examples, steps=2)
+    first = next(coming)[1].inputs.tobytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, fork warns of threads
         child = os.fork()
     if not child:
         signal.alarm(30)
-        os._exit(0 if [first, *images_of(epochs)] == expected else 1)
+        os._exit(0 if [first, *images_of(coming)] == expected else 1)
     forked.set()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert [first, *images_of(epochs)] == expected
+    assert [first, *images_of(coming)] == expected
 
 
 def test_without_any_thread_the_images_are_the_same(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = images_of(fresh_examples(config(rotation=10.0), examples, 0))
+    expected = images_of(fresh(config(rotation=10.0), examples, steps=2))
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert images_of(fresh_examples(config(rotation=10.0), examples, 0)) == expected
+    assert images_of(fresh(config(rotation=10.0), examples, steps=2)) == expected
 
 
 def test_an_error_while_distorting_reaches_the_caller(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,4 +386,4 @@ def test_an_error_while_distorting_reaches_the_caller(examples: Examples, monkey
 
     monkeypatch.setattr(Distortion, "__call__", fail)
     with pytest.raises(MemoryError, match="no room"):
-        next(fresh_examples(config(rotation=10.0), examples, 0))
+        next(fresh(config(rotation=10.0), examples))

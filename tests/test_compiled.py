@@ -15,7 +15,9 @@ from conftest import Command, needs_numba
 from mnist_nn import Config, Examples, fingerprint, initial_state, train
 from mnist_nn.chapter.activation import ACTIVATIONS, Array
 from mnist_nn.errors import ConfigError
+from mnist_nn.examples.shuffling import Shuffling
 from mnist_nn.training.loop import Loop
+from mnist_nn.training.workers import Workers
 
 
 def settings(
@@ -37,16 +39,16 @@ def settings(
 
 
 def parameters_after_an_epoch(config: Config, *, compiled: bool) -> np.ndarray:
-    """Train on 22 examples in batches of 4, so that the last batch is smaller, in two slices of steps."""
+    """Train on 22 examples in batches of 4, so that the last batch is smaller, in three slices of steps."""
     config = config.model_copy(update={"training": config.training.model_copy(update={"compiled": compiled})})
     random = np.random.default_rng(5)
     n, n_L = config.network.sizes[0], config.network.sizes[-1]
     examples = Examples(random.integers(0, 256, (22, n), dtype=np.uint8), random.random((22, n_L)))
     state = initial_state(config)
-    loop = Loop(config, state.network, examples)
-    order = random.permutation(22)
-    for first, last in ((0, 2), (2, 6)):
-        loop.run(order, first, last, state.velocity, config.training.learning_rate)
+    loop = Loop(config, state.network, examples, Workers())
+    shuffling = Shuffling(seed=5, n=22, m=min(config.training.batch_size, 22), steps=2)
+    for steps in shuffling.slices(epochs=1):
+        loop.run(steps, examples, steps.rows, state.velocity, config.training.learning_rate)
     return state.network.parameters
 
 
@@ -371,9 +373,10 @@ def test_the_thread_setting_also_limits_compiled_products() -> None:
         "import click\n"
         "from threadpoolctl import threadpool_info\n"
         "from mnist_nn import Config\n"
+        "from mnist_nn.training.workers import Workers\n"
         "from nn_cli.machine import choose_threads\n"
         "with click.Context(click.Command('train')):\n"
-        "    choose_threads(Config.model_validate({'training': {'compiled': True, 'threads': 1}}))\n"
+        "    choose_threads(Config.model_validate({'training': {'compiled': True, 'threads': 1}}), Workers())\n"
         "    import scipy.linalg.cython_blas\n"
         "    print(*[library['num_threads'] for library in threadpool_info() if library['user_api'] == 'blas'])\n"
     )

@@ -1,6 +1,7 @@
 """Rules for the packages: which imports are allowed, what must not print, and what `--help` may load."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ ROOMS: dict[str, set[str]] = {
 }
 # The files of the chapter in reading order: each may import the files before it.
 CHAPTER = ["activation", "cost", "network", "backprop", "sgd"]
+# What mnist_nn must not import.
+FORBIDDEN = {"click", "requests", "tqdm", "socket", "os", "mpi4py", "cli", "nn_cli"}
 
 
 def package(name: str) -> Path:
@@ -91,14 +94,14 @@ def test_the_chapters_files_import_only_numpy_and_earlier_files() -> None:
 def test_data_scripts_does_not_import_the_other_packages() -> None:
     for stem, tree in modules("data_scripts"):
         for name in imports(tree):
-            assert name.split(".")[0] not in ("mnist_nn", "cli", "nn_cli", "click", "tqdm"), f"{stem} imports {name}"
+            assert name.split(".")[0] not in ("mnist_nn", "cli", "nn_cli"), f"{stem} imports {name}"
 
 
 def test_mnist_nn_uses_no_output_environment_or_network() -> None:
-    """Of data_scripts it imports only `files`."""
+    """Neither does it use MPI. Of data_scripts it imports only `files`."""
     for stem, tree in modules("mnist_nn"):
         for name in imports(tree):
-            assert name.split(".")[0] not in ("click", "requests", "tqdm", "socket", "os", "cli", "nn_cli"), stem
+            assert name.split(".")[0] not in FORBIDDEN, stem
             if name.startswith("data_scripts"):
                 assert name == "data_scripts.files", f"{stem} imports {name}"
         called = {
@@ -135,9 +138,30 @@ def test_help_loads_no_heavy_modules() -> None:
         "requests",
         "tqdm",
         "safetensors",
+        "mpi4py",
+        "concurrent",
         "mnist_nn",
         "data_scripts",
     }
+
+
+def test_training_in_one_process_never_loads_mpi(tmp_path: Path) -> None:
+    """Not even if it is installed: here a stand-in is."""
+    (tmp_path / "mpi4py").mkdir()
+    (tmp_path / "mpi4py" / "__init__.py").touch()
+    program = (
+        "import sys\n"
+        "from nn_cli.__main__ import main\n"
+        "try: main(['train', 'chain', '--quiet', '--set', 'training.epochs=1', '--run-dir', 'run'])\n"
+        "except SystemExit as end: assert not end.code, end\n"
+        "print('mpi4py' in sys.modules, 'mnist_nn.training.loop' in sys.modules, file=sys.stderr)\n"
+        "import mpi4py\n"
+    )
+    launchers = ("OMPI_", "PMI_", "SLURM_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(launchers)}
+    environment["PYTHONPATH"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == "False True\n"
 
 
 def test_the_commands_package_is_not_installed_as_cli() -> None:

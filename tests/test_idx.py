@@ -1,11 +1,14 @@
-"""The IDX reader accepts exactly what the format allows."""
+"""The IDX reader accepts exactly what the format allows, and maps plain files into memory."""
 
 import contextlib
 import gzip
 import os
+import re
+import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +57,10 @@ BAD = {
     "cut in the header": (header(2, 3, 4)[:10], "is truncated in its header"),
     "cut in the data": (header(2, 3, 4) + bytes(23), "is truncated: 23 of 24 bytes"),
     "too long": (header(2, 3, 4) + bytes(25), "goes on after the 24 bytes"),
-    "a header that declares too much": (header(2**31, 2**31, 2**31), "at most 1,073,741,824 bytes are read"),
+    "a header that declares too much": (
+        header(2**31, 2**31, 2**31),
+        "declares data of the shape (2147483648, 2147483648, 2147483648); at most",
+    ),
 }
 
 
@@ -153,13 +159,104 @@ def test_an_impossible_shape_is_refused_even_if_empty(shape: tuple[int, ...], tm
         read_idx(tmp_path / "x", 3)
 
 
-def test_a_false_header_does_not_allocate_the_declared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_compressed_files_have_a_limit_of_1_gib(tmp_path: Path) -> None:
+    (tmp_path / "x.gz").write_bytes(gzip.compress(header(1024, 1024, 1025)))
+    with pytest.raises(DataError, match=r"declares data of the shape .* at most 1,073,741,824 bytes are read"):
+        read_idx(tmp_path / "x.gz", 3)
+    (tmp_path / "x").write_bytes(header(1024, 1024, 1025))
+    with pytest.raises(DataError, match="is truncated: 0 of 1,074,790,400 bytes of data"):
+        read_idx(tmp_path / "x", 3)
+
+
+@pytest.mark.parametrize("name", ["x", "x.gz"])
+@pytest.mark.parametrize("shape", [(0, 28, 28), (5, 0, 28), (5, 28, 0), (0, 0, 0)], ids=str)
+def test_an_array_without_elements_keeps_its_shape(shape: tuple[int, ...], name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path / name, np.zeros(shape, np.uint8))
+    assert read_idx(tmp_path / name, 3).shape == shape
+
+
+@pytest.mark.parametrize("name", ["x", "x.gz"])
+def test_arrays_from_files_are_read_only(name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path / name, IMAGES)
+    assert not read_idx(tmp_path / name, 3).flags.writeable
+
+
+def own_memory() -> int:
+    """The bytes of this process's memory that no file holds."""
+    found = re.search(r"RssAnon:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_plain_file_takes_no_memory_of_its_own(tmp_path: Path) -> None:
+    """Of a sparse file of 2 GB, images at the beginning, in the middle and at the end are read."""
+    count = 2_700_000
+    (tmp_path / "x").write_bytes(header(count, 28, 28))
+    os.truncate(tmp_path / "x", 16 + count * 28 * 28)
+    before = own_memory()
+    images = read_idx(tmp_path / "x", 3)
+    assert images.shape == (count, 28, 28)
+    assert not images[:: count // 100].any()
+    assert own_memory() - before < 5_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize(("memory", "alone"), [(30_000, True), (1 << 30, False)])
+def test_pages_of_large_files_are_read_alone(
+    memory: int, alone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file larger than half of the memory no pages are read ahead. (Linux calls this flag "rr".)"""
+    monkeypatch.setattr(idx, "_memory", lambda: memory)
+    write_idx(tmp_path / "x", np.zeros((30, 28, 28), np.uint8))
+    array = read_idx(tmp_path / "x", 3)
+    mapping = Path("/proc/self/smaps").read_text().split(str(tmp_path / "x"))[1]
+    assert ("rr" in re.search("VmFlags:(.*)", mapping)[1].split()) == alone  # type: ignore[index]
+    assert not array.any()
+
+
+READ_AGAIN = """
+import sys
+from pathlib import Path
+from data_scripts.idx import read_idx
+images = read_idx(Path("images"), 3)
+print(images.sum(), flush=True)
+sys.stdin.readline()
+print(images.sum())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs signals of Linux")
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda path: os.truncate(path, 100), -signal.SIGBUS),
+        (lambda path: write_idx(path, np.zeros(3, np.uint8)), 0),
+        (Path.unlink, 0),
+    ],
+    ids=["cut short", "replaced by rename", "removed"],
+)
+def test_a_mapped_file_may_be_replaced_but_not_cut(change: Callable[[Path], object], code: int, tmp_path: Path) -> None:
+    """A file that is cut short ends the process with SIGBUS. One that is replaced or removed is read to its end."""
+    write_idx(tmp_path / "images", np.ones((50, 28, 28), np.uint8))
+    command = [sys.executable, "-c", READ_AGAIN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "39200\n"
+        change(tmp_path / "images")
+        assert process.communicate("go on\n")[0] == ("" if code else "39200\n")
+        assert process.returncode == code
+
+
+@pytest.mark.parametrize("name", ["x", "x.gz"])
+def test_a_false_header_does_not_allocate_the_declared_memory(name: str, tmp_path: Path) -> None:
     import tracemalloc
 
-    (tmp_path / "x").write_bytes(header(1000, 1000, 1000))
+    content = header(1000, 1000, 1000)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     tracemalloc.start()
     with pytest.raises(DataError, match="truncated: 0 of 1,000,000,000"):
-        read_idx(tmp_path / "x", 3)
+        read_idx(tmp_path / name, 3)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * idx.CHUNK
@@ -223,4 +320,5 @@ def test_described_files_cannot_colour_the_terminal(encoding: str, tmp_path: Pat
     assert (code, out) == (1, "")
     assert err.startswith(rf"Error: {tmp_path}/\x1b[31m-images: is not an IDX file")
     code, out, err = describe()
-    assert (code, out, err) == (2, "", "Error: no file is named; use python -m data_scripts.idx FILE...\n")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: the following arguments are required: FILE")

@@ -1,6 +1,5 @@
 """Sheets of digits: the preview of augmentation, and the misread digits."""
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from data_scripts.idx import read_split, write_idx
 from mnist_nn import Config, Examples, forward, load_checkpoint, read_config
 from mnist_nn.examples.fresh_examples import fresh_examples
+from mnist_nn.examples.shuffling import Shuffling
 
 GAP, PIXEL, SIDE = 6, 2, 28
 ELASTIC = "augmentation.elastic={sigma: 5.0, alpha: 36.0}"
@@ -40,9 +40,11 @@ def test_the_preview_shows_what_the_first_epochs_train_on(nn: Command, small: Pa
     rows = [int(np.flatnonzero(training.labels == digit)[0]) for digit in range(10)]
     for digit, row in enumerate(rows):
         np.testing.assert_array_equal(digit_at(sheet, digit, 0).ravel(), training.inputs[row])
-    for epoch, fresh in enumerate(islice(fresh_examples(config, training, 0), 3)):
+    slices = Shuffling(config.seed, len(training), config.training.batch_size, steps=1000).slices(epochs=3)
+    for steps, fresh, used in fresh_examples(config, training, slices):
         for digit, row in enumerate(rows):
-            np.testing.assert_array_equal(digit_at(sheet, digit, 1 + epoch).ravel(), fresh.inputs[row])
+            (image,) = fresh.inputs[used[steps.rows == row]]
+            np.testing.assert_array_equal(digit_at(sheet, digit, 1 + steps.epoch).ravel(), image)
 
 
 def examples_of(config: Config) -> Examples:

@@ -117,7 +117,7 @@ def test_gradient_norms_equal_a_plain_numpy_calculation(
 def test_an_epochs_seconds_exclude_its_gradient_norms(examples: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
 
-    def take_a_minute(_: Config, state: TrainingState, __: Examples) -> GradientNorms:
+    def take_a_minute(_: Config, state: TrainingState, *__: object) -> GradientNorms:
         nonlocal now
         now += 60
         return GradientNorms(state.epoch, {}, {})

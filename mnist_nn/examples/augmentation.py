@@ -11,8 +11,6 @@ as in Simard, Steinkraus and Platt, "Best practices for convolutional neural net
 analysis" (2003), and Cireşan et al., "Deep, big, simple neural nets for handwritten digit recognition" (2010).
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, radians, sqrt
 
 import numpy as np
@@ -44,77 +42,71 @@ def smoothing(side: int, sigma: float) -> Array:
     return B
 
 
-@dataclass(frozen=True)
-class Displacements:
-    """The random displacements of a block of images.
-
-    `affine` are the rows `to_x` and `to_y` of `Interpolation.set_affine`, shape (2, BLOCK, 3). `elastic` are the fields
-    along x and y, shape (2, BLOCK, side²), and empty without elastic distortions.
-    """
-
-    affine: Array
-    elastic: Array
-
-
 class Distortion:
     """Distorts square images. The distortion of an image depends on the seed, the epoch and its place in the epoch."""
 
     def __init__(self, settings: AugmentationConfig, side: int, seed: int) -> None:
         """Prepare distortions of images of side × side pixels."""
         self._settings, self._side, self._seed = settings, side, seed
-        self._interpolation = Interpolation(side)
+        self._interpolation = Interpolation(side, at_least=BLOCK)
         strength = settings.elastic.alpha / sqrt(3)  # u is normal here, with the variance ⅓ of Simard's uniform noise
         B = smoothing(side, settings.elastic.sigma) * sqrt(strength) if strength else np.empty((side, 0))
         self._B_T, self._r = B.T.astype(np.float32), B.shape[1]
-        self._drawn: tuple[tuple[int, int], Displacements] | None = None  # the last block, which others may follow
 
     def __call__(self, images: Images, epoch: int, places: Labels) -> Images:
-        """Distorted copies of images (N, side²). `places` (N,) are their places in the order of the epoch.
-
-        Places in ascending order are fastest.
-        """
-        out, m = np.empty_like(images), self._interpolation.m
-        for start in range(0, len(images), m):
-            part = slice(start, start + m)
-            self._set_points(epoch, places[part])
+        """Distorted copies of images (N, side²). `places` (N,) are their different places in the order of the epoch."""
+        out = np.empty_like(images)
+        if (np.diff(places) < 0).any():
+            ascending = np.argsort(places)
+            out[ascending] = self(images[ascending], epoch, places[ascending])
+            return out
+        blocks, first = np.unique(places // BLOCK, return_index=True)
+        ends = [*first[1:], len(images)]
+        n = self._interpolation.m // BLOCK  # blocks at a time
+        for i in range(0, len(blocks), n):
+            part = slice(first[i], ends[min(i + n, len(blocks)) - 1])
+            self._set_points(epoch, blocks[i : i + n], places[part])
             self._interpolation.interpolate(images[part], out[part])
         return out
 
-    def _set_points(self, epoch: int, places: Labels) -> None:
-        """Write p + d(p) for each pixel p of the images at these places into `x` and `y` of the interpolation."""
-        blocks, within = np.divmod(places, BLOCK)
-        edges = [0, *(np.flatnonzero(np.diff(blocks)) + 1), len(places)]
-        runs = [slice(first, last) for first, last in pairwise(edges)]  # of images in the same block
-        drawn = [self._block(epoch, int(blocks[run.start])) for run in runs]
-        to_x, to_y = (
-            np.concatenate([block.affine[axis, within[run]] for block, run in zip(drawn, runs, strict=True)])
-            for axis in (0, 1)
-        )
-        self._interpolation.set_affine(to_x, to_y)
+    def _set_points(self, epoch: int, blocks: Labels, places: Labels) -> None:
+        """Write p + d(p) for each pixel p of the images at these places into `x` and `y` of the interpolation.
+
+        Every block is drawn whole. `blocks` are those of the places.
+        """
+        streams = [stream(self._seed, "augmentation", epoch, int(block)) for block in blocks]
+        chosen: Labels | slice = np.searchsorted(blocks, places // BLOCK) * BLOCK + places % BLOCK
+        if chosen[-1] - chosen[0] == len(chosen) - 1:  # neighbours, which need no copy
+            chosen = slice(chosen[0], chosen[-1] + 1)
+        to_x, to_y = self._affine(streams)
+        self._interpolation.set_affine(to_x[chosen], to_y[chosen])
         if self._r:
-            for block, run in zip(drawn, runs, strict=True):
-                for points, field in zip((self._interpolation.x, self._interpolation.y), block.elastic, strict=True):
-                    np.add(points[run], field[within[run]], points[run])
+            n = len(places)
+            along_x, along_y = self._elastic(streams)
+            for points, field in ((self._interpolation.x[:n], along_x), (self._interpolation.y[:n], along_y)):
+                np.add(points, field[chosen], points)
 
-    def _block(self, epoch: int, block: int) -> Displacements:
-        if self._drawn is None or self._drawn[0] != (epoch, block):
-            self._drawn = (epoch, block), self._draw(stream(self._seed, "augmentation", epoch, block))
-        return self._drawn[1]
-
-    def _draw(self, random: np.random.Generator) -> Displacements:
+    def _affine(self, streams: list[np.random.Generator]) -> tuple[Array, Array]:
+        """The rows of `Interpolation.set_affine` for all images of these blocks, each (images, 3)."""
         settings = self._settings
-        angle, shear, scale_x, scale_y, shift_x, shift_y = random.uniform(-1, 1, (6, BLOCK))
+        drawn = np.concatenate([random.uniform(-1, 1, (6, BLOCK)) for random in streams], axis=1)
+        angle, shear, scale_x, scale_y, shift_x, shift_y = drawn
         angle, shear = radians(settings.rotation) * angle, settings.shear * shear
         width, height = 1 + settings.scaling * scale_x, 1 + settings.scaling * scale_y
         cos, sin = np.cos(angle), np.sin(angle)
-        to_x = np.stack([cos / width, (shear * cos - sin) / height, settings.shift * shift_x], axis=1)
-        to_y = np.stack([sin / width, (shear * sin + cos) / height, settings.shift * shift_y], axis=1)
-        return Displacements(np.stack([to_x, to_y]), self._elastic(random) if self._r else np.empty(0))
+        return (
+            np.stack([cos / width, (shear * cos - sin) / height, settings.shift * shift_x], axis=1),
+            np.stack([sin / width, (shear * sin + cos) / height, settings.shift * shift_y], axis=1),
+        )
 
-    def _elastic(self, random: np.random.Generator) -> Array:
-        """α (G ∗ u) for a block, along both axes, shape (2, BLOCK, side²): B n Bᵀ, in two products for all fields."""
-        fields, r = 2 * BLOCK, self._r
-        n = random.standard_normal((fields * r, r), np.float32)
-        rows = np.matmul(n, self._B_T).reshape(fields, r, self._side)
-        field: Array = np.matmul(rows.swapaxes(1, 2).reshape(-1, r), self._B_T)
-        return field.reshape(2, BLOCK, -1)
+    def _elastic(self, streams: list[np.random.Generator]) -> Array:
+        """α (G ∗ u) along both axes for all images of these blocks, shape (2, images, side²): B n Bᵀ.
+
+        Two products for each block, always of the same size: the last bits of a product depend on its size.
+        """
+        r, side = self._r, self._side
+        n = np.stack([random.standard_normal((2 * BLOCK * r, r), np.float32) for random in streams])
+        rows = np.matmul(n, self._B_T).reshape(-1, r, side)
+        across = rows.swapaxes(1, 2).reshape(len(streams), -1, r)
+        fields = np.matmul(across, self._B_T).reshape(len(streams), 2, BLOCK, side**2)
+        return fields.swapaxes(0, 1).reshape(2, -1, side**2)

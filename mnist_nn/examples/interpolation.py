@@ -23,9 +23,10 @@ class Interpolation:
     them.
     """
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, *, at_least: int = 1) -> None:
+        """Prepare to make images of side × side pixels, and at least so many at a time."""
         self.side, self.wide = side, side + 3  # a border of one pixel before the image, two behind it
-        self.m = max(1, CHUNK // side**2)
+        self.m = max(at_least, CHUNK // side**2)
         self.x, self.y, self._x0, self._y0, self._upper, self._lower = np.empty((6, self.m, side**2), np.float32)
         self._place = np.empty((self.m, side**2), np.intp)
         self._first = np.arange(self.m, dtype=np.float32)[:, np.newaxis] * self.wide**2

@@ -33,6 +33,7 @@ class Slice:
     sizes: list[int]
     rows: Labels
     places: Labels
+    ends_epoch: bool
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ class Shuffling:
         places = np.concatenate(
             [np.arange(start + share.start, start + share.stop) for start, share in zip(starts, shares, strict=True)]
         )
-        return Slice(epoch, first, last, sizes, order[places].astype(np.intp), places)
+        return Slice(epoch, first, last, sizes, order[places].astype(np.intp), places, last == self.steps_per_epoch)

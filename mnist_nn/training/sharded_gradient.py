@@ -15,7 +15,7 @@ from ..examples.shuffling import cut
 from .tree_sum import add_neighbours
 from .workers import Workers
 
-BLOCK = 32_768  # parameters that one thread adds at a time: few enough to stay in the processor's cache
+BLOCK = 131_072  # parameters that one thread adds at a time: few enough to stay in the processor's cache
 
 
 class ShardedGradient:

@@ -65,7 +65,7 @@ def nn(cell: Cell, images: np.ndarray, labels: np.ndarray, compiled: bool = Fals
 
     def run(steps: int) -> None:
         rows = random.permutation(len(images))[: steps * cell.m]
-        taken = Slice(0, 0, steps, [cell.m] * steps, rows, np.arange(len(rows)))
+        taken = Slice(0, 0, steps, [cell.m] * steps, rows, np.arange(len(rows)), ends_epoch=True)
         loop.run(taken, training, rows, state.velocity, LEARNING_RATE)
 
     return run
