@@ -1,16 +1,11 @@
-"""Progress: the one kind of bar; and of training a line for each epoch, with the bar below the lines."""
+"""Progress of training: a line for each epoch, and a bar below the lines."""
 
-import os
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("TQDM_")}
-try:  # while it is imported, tqdm takes TQDM_… for defaults, and a bad one would end the command
-    from tqdm import tqdm
-finally:
-    os.environ.update(_hidden)
+from data_scripts.command import progress_bar
 
 if TYPE_CHECKING:
     from mnist_nn import Config
@@ -18,11 +13,6 @@ if TYPE_CHECKING:
     from mnist_nn.training.state import EpochResult
 
 HEADER = "    cost    train  validation     time     left"
-
-
-def progress_bar(*, quiet: bool = False, **options: Any) -> "tqdm[Any]":
-    """Return a bar on stderr with these options of tqdm. It is shown on a terminal only, and vanishes at its end."""
-    return tqdm(leave=False, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty(), **options)
 
 
 class TrainingDisplay:
@@ -82,6 +72,8 @@ class TrainingDisplay:
         steps_left = self.epochs * report.steps_per_epoch - done
         if not steps_left or done == before:
             return ""
+        from tqdm import tqdm
+
         return tqdm.format_interval((time.monotonic() - since) / (done - before) * steps_left)
 
     def _line(self, report: "Progress", result: "EpochResult", left: str) -> str:

@@ -48,7 +48,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
-def progress_bar(**options: Any) -> "tqdm[Any]":
+def progress_bar(*, quiet: bool = False, **options: Any) -> "tqdm[Any]":
     """Return a bar on stderr with these options of tqdm. It is shown on a terminal only, and vanishes at its end."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("TQDM_")}
     try:  # while it is imported, tqdm takes TQDM_… for defaults, and a bad one would end the command
@@ -56,7 +56,7 @@ def progress_bar(**options: Any) -> "tqdm[Any]":
     finally:
         os.environ.update(hidden)
     tqdm.monitor_interval = 0  # no thread that only redraws
-    return tqdm(leave=False, dynamic_ncols=True, disable=not sys.stderr.isatty(), **options)
+    return tqdm(leave=False, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty(), **options)
 
 
 def run(command: Callable[[list[str]], None]) -> None:

@@ -251,7 +251,7 @@ GREEDY: dict[str, tuple[bytes | Callable[[Path], object], str]] = {
     "the same with the right names": (crafted(config='{"network":{"sizes":[1000000,1000000,1000000]},"training":{"momentum":0.5}}'), ": does not hold the network it describes: w1 is float32 (2, 3), not float32 (1000000, 1000000)"),
     "a network of a thousand such layers": (crafted(config='{"network":{"sizes":[' + "1000000," * 999 + "1]}}"), ": does not hold the network it describes: "),
     "metadata of 8 MB": (crafted(state="[" * (8 << 20)), ": is not a checkpoint of nn; name a run directory"),
-    "idx that declares 4 GB": (sized(bytes.fromhex("00000803 00000400 00000400 00001000"), 100), ": declares data of the shape (1024, 1024, 4096); at most"),
+    "idx that declares 4 GB": (sized(bytes.fromhex("00000803 00000400 00000400 00001000"), 100), ": is truncated: 84 of 4,294,967,296 bytes of data"),
     "idx of 1 GB in a sparse file": (sized(bytes.fromhex("00000803 00000400 00000400 00000400"), (1 << 30) + 16), ": does not fit into the memory that is free"),
 }  # fmt: skip
 

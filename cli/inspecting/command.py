@@ -192,11 +192,10 @@ def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
 
 
 def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "GradientCheck":
+    from data_scripts.command import progress_bar
     from mnist_nn import check_gradient
     from mnist_nn.explaining.gradient_check import sample_parameters
     from mnist_nn.randomness import stream
-
-    from ..progress import progress_bar
 
     network = inspection.network
     indices = (

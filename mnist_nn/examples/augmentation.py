@@ -75,9 +75,9 @@ class Distortion:
         Every block is drawn whole. `blocks` are those of the places.
         """
         streams = [stream(self._seed, "augmentation", epoch, int(block)) for block in blocks]
-        chosen: Labels | slice = np.searchsorted(blocks, places // BLOCK) * BLOCK + places % BLOCK
-        if chosen[-1] - chosen[0] == len(chosen) - 1:  # neighbours, which need no copy
-            chosen = slice(chosen[0], chosen[-1] + 1)
+        rows = np.searchsorted(blocks, places // BLOCK) * BLOCK + places % BLOCK
+        neighbours = rows[-1] - rows[0] == len(rows) - 1  # a slice of them needs no copy
+        chosen = slice(rows[0], rows[-1] + 1) if neighbours else rows
         to_x, to_y = self._affine(streams)
         self._interpolation.set_affine(to_x[chosen], to_y[chosen])
         if self._r:
@@ -108,5 +108,5 @@ class Distortion:
         n = np.stack([random.standard_normal((2 * BLOCK * r, r), np.float32) for random in streams])
         rows = np.matmul(n, self._B_T).reshape(-1, r, side)
         across = rows.swapaxes(1, 2).reshape(len(streams), -1, r)
-        fields = np.matmul(across, self._B_T).reshape(len(streams), 2, BLOCK, side**2)
+        fields: Array = np.matmul(across, self._B_T).reshape(len(streams), 2, BLOCK, side**2)
         return fields.swapaxes(0, 1).reshape(2, -1, side**2)

@@ -23,11 +23,12 @@ EXAMPLES = 20_000
 
 def nn_trainer(cell: Cell, threads: int, shards: int) -> tuple[int, Turn]:
     """`nn`, under `mpiexec` or alone. With one shard the threads are the BLAS's."""
+    from nn_cli.processes import launched
+
     from mnist_nn import Config, Examples, initial_state
     from mnist_nn.examples.shuffling import Shuffling
     from mnist_nn.training.loop import Loop
     from mnist_nn.training.workers import Workers
-    from nn_cli.processes import launched
 
     workers = Workers()
     if launched()[1] > 1:
@@ -98,9 +99,10 @@ def ddp_trainer(cell: Cell, threads: int) -> tuple[int, Turn]:
 
 def exchange(cell: Cell, own: bool) -> tuple[int, Turn]:
     """The exchange alone, of a vector as long as the parameters: `nn`'s, or MPI's Allreduce, as many times as steps."""
-    from mnist_nn.chapter.network import aligned_zeros, number_of_parameters
     from mpi4py import MPI
     from nn_cli.mpi import MPIWorkers
+
+    from mnist_nn.chapter.network import aligned_zeros, number_of_parameters
 
     workers, vector = MPIWorkers(), aligned_zeros(number_of_parameters(cell.sizes), np.float32)
 
