@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from math import log2
@@ -49,37 +50,31 @@ def steps_for(sizes: tuple[int, ...], m: int) -> int:
     return max(1, round(SECONDS * 6e10 / flops_per_step(sizes, m)))
 
 
+def command(name: str, cell: Cell, threads: int = 1) -> list[str]:
+    """The command that starts a process of a trainer."""
+    worker = str(HERE / "scaling_worker.py")
+    return [sys.executable, worker, name, json.dumps(asdict(cell)), str(threads), str(TURNS)]
+
+
 def measure(name: str, cell: Cell, processes: int, threads: int) -> list[tuple[float, float]]:
     """The seconds of a step, and its seconds in the exchange, for each turn of a trainer that is started anew."""
-    command = [
-        sys.executable,
-        str(HERE / "scaling_worker.py"),
-        name,
-        json.dumps(asdict(cell)),
-        str(threads),
-        str(TURNS),
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": PORT}
+    parts = command(name, cell, threads)
     if name == "ddp":
-        trainers = [
-            subprocess.Popen(
-                command,
-                env=environment | {"RANK": str(rank), "WORLD_SIZE": str(processes)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(processes)
-        ]
-        outputs = [trainer.communicate() for trainer in trainers]
-        out, err = outputs[0]
-    else:
-        launcher = [str(MPIEXEC), "-n", str(processes)] if processes > 1 else []
-        done = subprocess.run([*launcher, *command], env=environment, capture_output=True, text=True, check=False)
-        out, err = done.stdout, done.stderr
-    if not out.startswith("["):
-        raise click.ClickException(f"{name} did not train {cell}: {err}")
-    return [(seconds / cell.steps, exchange / cell.steps) for seconds, exchange in json.loads(out)]
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": PORT, "WORLD_SIZE": str(processes)}
+        others = [subprocess.Popen(parts, env=os.environ | meeting | {"RANK": str(n)}) for n in range(1, processes)]
+        found = run(parts, cell, meeting | {"RANK": "0"})
+        for other in others:
+            other.wait()
+        return found
+    return run([*([str(MPIEXEC), "-n", str(processes)] if processes > 1 else []), *parts], cell)
+
+
+def run(launched: list[str], cell: Cell, environment: dict[str, str] | None = None) -> list[tuple[float, float]]:
+    """The seconds of a step, and of its exchange, for each turn that the launched trainer reports."""
+    done = subprocess.run(launched, env=os.environ | (environment or {}), capture_output=True, text=True, check=False)
+    if not done.stdout.startswith("["):
+        raise click.ClickException(f"{' '.join(launched)} did not train: {done.stderr}")
+    return [(seconds / cell.steps, exchange / cell.steps) for seconds, exchange in json.loads(done.stdout)]
 
 
 def table(widths: Sequence[tuple[int, ...]], batches: Sequence[int], rounds: int) -> Iterator[str]:
@@ -196,11 +191,59 @@ def plot(picture: Path) -> None:
     figure.savefig(picture, dpi=100)
 
 
+def link() -> Iterator[str]:
+    """Two processes in two network namespaces, linked by 1 Gbit/s, beside the model's prediction, line by line."""
+    ends = [("nn-a", "nn-left", "10.99.0.1/24"), ("nn-b", "nn-right", "10.99.0.2/24")]
+    try:
+        for space, _, _ in ends:
+            ip("netns", "add", space)
+        ip("link", "add", "nn-left", "netns", "nn-a", "type", "veth", "peer", "name", "nn-right", "netns", "nn-b")
+        for space, device, address in ends:
+            ip("-n", space, "addr", "add", address, "dev", device)
+            ip("-n", space, "link", "set", "lo", "up")
+            ip("-n", space, "link", "set", device, "up")
+            limit = ["tbf", "rate", "1gbit", "burst", "256kb", "latency", "100ms"]
+            subprocess.run(
+                ["ip", "netns", "exec", space, "tc", "qdisc", "add", "dev", device, "root", *limit], check=True
+            )
+
+        time.sleep(1)  # until the link is up
+
+        def on_both(name: str, cell: Cell) -> float:
+            """The median seconds of a step."""
+            processes = [
+                ["-n", "1", "ip", "netns", "exec", space, "env", f"UCX_NET_DEVICES={device}", *command(name, cell)]
+                for space, device, _ in ends
+            ]
+            environment = {"MPIR_CVAR_NOLOCAL": "1", "UCX_TLS": "tcp", "UCX_LOG_LEVEL": "error"}
+            launched = [str(MPIEXEC), *processes[0], ":", *processes[1]]
+            return statistics.median(seconds for seconds, _ in run(launched, cell, environment))
+
+        latency = on_both("exchange", Cell((1, 1), 1, 200)) / 2
+        yield f"A message takes {latency * 1e6:.0f} µs.\n"
+        yield "| network | batch | one process, s | two, predicted, s | two, measured, s | measured / predicted |"
+        yield "|---|---|---|---|---|---|"
+        for sizes, m in [(WIDTHS[0], 64), *((WIDTHS[1], m) for m in (64, 1024, 8192)), (WIDTHS[2], 2048)]:
+            cell = Cell(sizes, m, min(50, steps_for(sizes, m)))
+            alone = statistics.median(seconds for seconds, _ in measure("nn", cell, 1, 1))
+            expected = predicted(alone, number_of_parameters(sizes), 2, Gbit, latency)
+            found = on_both("shards", cell)
+            columns = ["-".join(map(str, sizes)), f"{m:,}", *(f"{s:.4f}" for s in (alone, expected, found))]
+            yield f"| {' | '.join(columns)} | {found / expected:.2f} |"
+    finally:
+        for space, _, _ in ends:
+            subprocess.run(["ip", "netns", "delete", space], check=False)
+
+
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
 @click.command()
 @click.option(
     "--rounds", default=2, show_default=True, type=click.IntRange(1), help="Times that each trainer is started."
 )
-@click.option("--part", type=click.Choice(["table", "exchange", "recipes"]), multiple=True, help="Only this.")
+@click.option("--part", type=click.Choice(["table", "exchange", "recipes", "link"]), multiple=True, help="Only this.")
 @click.option("--width", type=click.IntRange(0, len(WIDTHS) - 1), multiple=True, help="Only this network.")
 @click.option("--write", is_flag=True, help="Write SCALING.md and scaling.png as well.")
 def main(rounds: int, part: tuple[str, ...], width: tuple[int, ...], write: bool) -> None:
@@ -220,6 +263,8 @@ def main(rounds: int, part: tuple[str, ...], width: tuple[int, ...], write: bool
         show("\n## The exchange alone, between two processes of one machine\n", *exchanges(rounds))
     if not part or "recipes" in part:
         show("\n## When more machines pay\n", *recipes(rounds))
+    if "link" in part or (write and not part):
+        show("\n## Two machines, linked by 1 Gbit/s\n", *link())
     if write:
         plot(HERE / "scaling.png")
         (HERE / "SCALING.md").write_text(f"# Measured\n\n{machine()}\n\n" + "\n".join(written) + "\n", encoding="utf-8")
