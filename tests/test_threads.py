@@ -43,6 +43,15 @@ def test_a_configured_number_of_threads_is_used() -> None:
     assert threads_for(config([784, 30, 10], 10, threads=3), available=2, kernels=[]) == 3
 
 
+@pytest.mark.parametrize(
+    ("shards", "processes", "expected"), [(1, 1, 24), (4, 1, 4), (4, 2, 2), (4, 4, 1), (64, 1, 24), (64, 2, 12)]
+)
+def test_a_process_has_no_more_threads_than_shards(shards: int, processes: int, expected: int) -> None:
+    """And only as many as pay off for its share of a batch."""
+    values = {"network": {"sizes": [784, 800, 10]}, "training": {"batch_size": 128, "shards": shards}}
+    assert threads_for(Config.model_validate(values), 64, [], processes) == expected
+
+
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_a_run_records_the_threads_it_used(nn: Command, tmp_path: Path, threads: int | None) -> None:
     run = tmp_path / "run"
