@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failure = explain(error)
         if failure is None:
             raise
-        code = failure.code if launched()[0] else report(failure)  # of several processes, the first one speaks
+        code = failure.code if launched().rank else report(failure)  # of several processes, the first one speaks
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -11,10 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
 
 from .failure import EXIT_FAILURE, Failure, SharedFailure, explain, report
 from .interruption import Interrupted
@@ -24,23 +23,36 @@ if TYPE_CHECKING:
 
     from .mpi import MPIWorkers
 
-# The environment variables with the number of processes and the rank of this one: Open MPI, MPICH and others, srun.
+# The environment variables with the number of processes, the rank of this one, and its rank among those of its host:
+# Open MPI, MPICH and others, srun.
 LAUNCHERS = (
-    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
-    ("PMI_SIZE", "PMI_RANK"),
-    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    ("PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"),
 )
 PATIENCE = 0.3  # seconds; a launcher's signal reaches every process, and process 0 has the first word
+LAST_WORD = 0.05  # seconds until a line on stderr has passed through the launcher
+GRACE = 60.0  # seconds for the launcher to end this process
 
 Loaded = TypeVar("Loaded")
 
 
-def launched() -> tuple[int, int]:
-    """Return the rank of this process and the number of processes, as a launcher set them. Default: (0, 1)."""
-    for size, rank in LAUNCHERS:
+@dataclass(frozen=True)
+class Launched:
+    """What a launcher tells this process: the number of processes, its rank, and its rank on its host."""
+
+    processes: int = 1
+    rank: int = 0
+    local_rank: int = 0
+
+
+def launched() -> Launched:
+    """Return what the launcher set in the environment."""
+    for size, rank, local_rank in LAUNCHERS:
         if os.environ.get(size, "").isdecimal() and os.environ.get(rank, "").isdecimal():
-            return int(os.environ[rank]), int(os.environ[size])
-    return 0, 1
+            local = os.environ.get(local_rank, "")
+            return Launched(int(os.environ[size]), int(os.environ[rank]), int(local) if local.isdecimal() else 0)
+    return Launched()
 
 
 @contextmanager
@@ -49,50 +61,46 @@ def connected() -> Iterator["Workers"]:
 
     Only process 0 prints. An error that leaves the block on one process alone ends them all.
     """
-    rank, processes = launched()
-    if processes == 1:
+    here = launched()
+    if here.processes == 1:
         from mnist_nn.training.workers import Workers
 
         yield Workers()
         return
-    workers = _connect(processes)
+    workers = _connect(here)
     try:
         with contextlib.ExitStack() as stack:
-            if rank:
+            if workers.rank:
                 silence = stack.enter_context(Path(os.devnull).open("w"))
                 stack.enter_context(contextlib.redirect_stdout(silence))
                 stack.enter_context(contextlib.redirect_stderr(silence))
             yield workers
-    except SharedFailure as failure:
-        if rank:
-            sys.exit(failure.failure.code)
-        raise
-    except Interrupted as interruption:
-        if not interruption.reported:
-            _abort(workers, interruption)
-        raise
     except BaseException as error:
-        _abort(workers, error)
+        if not isinstance(error, SharedFailure) and not (isinstance(error, Interrupted) and error.reported):
+            _abort(workers, error)
+        failure = explain(error)
+        if workers.rank == 0 and failure is not None:
+            report(failure)
+        workers.gather(None)  # a launcher may kill the others as soon as one has left
+        sys.exit(failure.code if failure else EXIT_FAILURE)
 
 
-def _connect(processes: int) -> "MPIWorkers":
-    """Load MPI. Raises ClickException if it cannot be loaded, or if it is not the launcher's MPI."""
+def _connect(here: Launched) -> "MPIWorkers":
+    """Load MPI. If it cannot be loaded, or is not the launcher's MPI, explain that once on each host, and exit."""
     try:
         from .mpi import MPIWorkers, library
 
         workers = MPIWorkers()
+        if workers.processes == here.processes:
+            return workers
+        reason = f"mpi4py uses {library()}, which sees {workers.processes}; start them with the mpiexec of that MPI"
     except (ImportError, RuntimeError) as error:
-        (reason, *_) = str(error).splitlines() or [type(error).__name__]
-        raise click.ClickException(
-            f"a launcher started {processes} processes, but MPI cannot be loaded: {reason}; "
-            "pip install mpi4py, and also mpich where the machine has no MPI"
-        ) from None
-    if workers.processes != processes:
-        raise click.ClickException(
-            f"a launcher started {processes} processes, but mpi4py uses {library()}, which sees {workers.processes}; "
-            "start them with the mpiexec of that MPI"
-        )
-    return workers
+        (first, *_) = str(error).splitlines() or [type(error).__name__]
+        reason = f"MPI cannot be loaded: {first}; pip install mpi4py, and also mpich where the machine has no MPI"
+    if here.local_rank == 0:
+        host = f"{_name(here.rank, platform.node())}: " if here.rank else ""
+        report(Failure(f"{host}a launcher started {here.processes} processes, but {reason}", EXIT_FAILURE))
+    sys.exit(EXIT_FAILURE)
 
 
 def _abort(workers: "MPIWorkers", error: BaseException) -> None:
@@ -106,7 +114,10 @@ def _abort(workers: "MPIWorkers", error: BaseException) -> None:
     code = report(Failure(f"{_name(workers.rank, platform.node())}: {failure.message}", failure.code))
     with contextlib.suppress(OSError):
         sys.stderr.flush()
+    time.sleep(LAST_WORD)
     workers.abort(code)
+    time.sleep(GRACE)
+    os._exit(code)
 
 
 def _name(rank: int, host: str) -> str:

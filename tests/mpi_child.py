@@ -65,6 +65,6 @@ FAULTS: dict[str, Callable[[], object]] = {
 if __name__ == "__main__":
     loop.SLICE_STEPS = 5  # so that a signal stops a run in the middle of an epoch
     fault, rank = sys.argv.pop(1), int(sys.argv.pop(1))
-    if launched()[0] == rank:
+    if launched().rank == rank:
         FAULTS[fault]()
     main()

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Command
+from filelock import FileLock
 
 from data_scripts.idx import write_idx
 from data_scripts.synthetic import draw_digits
@@ -76,13 +77,15 @@ def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     while left := [pid for pid in running() if time.monotonic() < deadline]:
         time.sleep(0.1)
     assert not left
+    for lock in Path().glob("*/.lock"):  # held until the kernel has cleared up after a killed process
+        FileLock(lock).acquire(timeout=10).lock.release()
     return process.returncode, out, err
 
 
 def running() -> Iterator[int]:
     """The processes that this file started and that still run in this test's directory."""
     here = str(Path.cwd())
-    for entry in Path("/proc").glob("[0-9]*"):
+    for entry in map(Path("/proc").joinpath, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208
         try:
             if str(CHILD) in (entry / "cmdline").read_text() and str((entry / "cwd").readlink()) == here:
                 yield int(entry.name)
@@ -289,14 +292,18 @@ def test_small_batches_are_said_not_to_pay(images: Path) -> None:
 
 @needs_mpi
 @pytest.mark.parametrize(
-    "launcher", [("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")]
+    "launcher",
+    [
+        ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
+        ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"),
+    ],
 )
-def test_a_launcher_of_another_mpi_is_refused(launcher: tuple[str, str], images: Path) -> None:
+def test_a_launcher_of_another_mpi_is_refused(launcher: tuple[str, str, str], images: Path) -> None:
     """Else each of the processes would train the run by itself. Only the first one speaks."""
     for rank in (0, 1):
         done = subprocess.run(
             [sys.executable, "-m", "nn_cli", *arguments(images, f"run-{rank}")],
-            env=os.environ | dict(zip(launcher, ("2", str(rank)), strict=True)),
+            env=os.environ | dict(zip(launcher, ("2", str(rank), str(rank)), strict=True)),
             capture_output=True,
             text=True,
             timeout=LIMIT,
@@ -322,4 +329,5 @@ def test_without_mpi4py_several_processes_are_refused(
     assert error.startswith("Error: a launcher started 2 processes, but MPI cannot be loaded: ")
     assert error.endswith("; pip install mpi4py, and also mpich where the machine has no MPI")
     monkeypatch.setenv("PMI_RANK", "1")
+    monkeypatch.setenv("MPI_LOCALRANKID", "1")
     assert nn(*arguments(images, "run")).err == ""

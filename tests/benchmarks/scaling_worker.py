@@ -31,7 +31,7 @@ def nn_trainer(cell: Cell, threads: int, shards: int) -> tuple[int, Turn]:
     from mnist_nn.training.workers import Workers
 
     workers = Workers()
-    if launched()[1] > 1:
+    if launched().processes > 1:
         from nn_cli.mpi import MPIWorkers
 
         workers = MPIWorkers()
