@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from mnist_nn import Config
     from mnist_nn.training.workers import Workers
 
-WORTHWHILE = 64  # examples a step for each process: with fewer, the exchange takes longer than it saves
+WORTHWHILE = 32  # examples a step for each process: with fewer, the exchange takes longer than it saves
 
 
 def with_shards(config: "Config", workers: "Workers") -> "Config":

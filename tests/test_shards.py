@@ -547,7 +547,7 @@ def test_another_number_of_threads_matters_only_for_one_shard(
     ("override", "processes", "expected"),
     [
         ("seed=0", 3, "3 processes: their number must be a power of two, such as 2"),
-        ("training.batch_size=2", 4, "training.batch_size: 2: is less than the 4 processes; start at most 2 of them, or try --set training.batch_size=256"),
+        ("training.batch_size=2", 4, "training.batch_size: 2: is less than the 4 processes; start at most 2 of them, or try --set training.batch_size=128"),
         ("training.compiled=true", 2, "training.compiled: true: works in one process only; set it to false"),
         ("training.shards=2", 4, "training.shards: 2: cannot be shared evenly by 4 processes; start 1, 2 of them, or train anew with other shards"),
         ("training.shards=8", 3, "training.shards: 8: cannot be shared evenly by 3 processes; start 1, 2, 4, 8 of them, or train anew with other shards"),

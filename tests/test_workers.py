@@ -1,5 +1,7 @@
 """Workers share items among threads: results in order, errors raised, and the same with fewer threads."""
 
+import os
+import signal
 import threading
 import time
 import warnings
@@ -128,3 +130,17 @@ def test_one_process_adds_and_gathers_alone() -> None:
     assert vector.tolist() == [0, 1, 2]
     assert workers.gather("mine") == ["mine"]
     assert (workers.rank, workers.processes) == (0, 1)
+
+
+def test_a_forked_process_goes_on_alone() -> None:
+    """Its parent's threads are not there, and it does not wait for them."""
+    workers = Workers(3)
+    assert workers.map(str, range(5)) == list("01234")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on, fork warns of threads
+        child = os.fork()
+    if not child:
+        signal.alarm(30)
+        os._exit(0 if workers.map(str, range(5)) == list("01234") else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert workers.map(str, range(5)) == list("01234")

@@ -67,7 +67,7 @@ class SGD:
 
         The network and `velocity` (v) are changed in place. With l2 `eta_gradient` is changed, too. `scratch` is used
         with l2 only: a vector as long as the parameters, which saves an allocation. `part` is the part of the vectors
-        to change, by default all.
+        to change, by default all. Raises ValueError where the velocity does not fit the network.
         """
         parameters, step = network.parameters, eta_gradient.vector
         if self.l2:
@@ -76,6 +76,8 @@ class SGD:
             for w in weights_within(part, network.sizes):
                 penalize(parameters[w], learning_rate * self.l2, scratch[w], step[w])
         if self.momentum:
+            if velocity.shape != parameters.shape:
+                raise ValueError(f"velocity has shape {velocity.shape}, but the parameters have {parameters.shape}")
             remember(velocity[part], self.momentum, step[part])
             step = velocity
         descend(parameters[part], step[part])

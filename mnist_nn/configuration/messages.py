@@ -46,7 +46,7 @@ def explain(errors: list[ErrorDetails], values: Any, places: dict[Keys, str], na
         return f"{place}: {key}: is missing{more}"
     if error["type"] == "value_error":  # raised by a validator of ours, whose message names the keys
         named = tuple(str(error["ctx"]["error"]).partition(": ")[0].split("."))
-        place = places.get(named, place)
+        place = places.get(named, places.get((*path, *named), place))
         return f"{place}: {f'{key}: ' if key else ''}{error['ctx']['error']}{more}"
     reason = error["msg"].replace("Input should be", "must be")
     if error["type"] in ("model_type", "dict_type"):

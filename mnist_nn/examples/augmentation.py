@@ -102,11 +102,14 @@ class Distortion:
     def _elastic(self, streams: list[np.random.Generator]) -> Array:
         """α (G ∗ u) along both axes for all images of these blocks, shape (2, images, side²): B n Bᵀ.
 
-        Two products for each block, always of the same size: the last bits of a product depend on its size.
+        Two products for each axis and block, always of the same size: the last bits of a product depend on its size.
         """
         r, side = self._r, self._side
-        n = np.stack([random.standard_normal((2 * BLOCK * r, r), np.float32) for random in streams])
+        n = np.empty((2, len(streams), BLOCK * r, r), np.float32)
+        for block, random in enumerate(streams):
+            for axis in (0, 1):
+                random.standard_normal(dtype=np.float32, out=n[axis, block])
         rows = np.matmul(n, self._B_T).reshape(-1, r, side)
-        across = rows.swapaxes(1, 2).reshape(len(streams), -1, r)
-        fields: Array = np.matmul(across, self._B_T).reshape(len(streams), 2, BLOCK, side**2)
-        return fields.swapaxes(0, 1).reshape(2, -1, side**2)
+        across = rows.swapaxes(1, 2).reshape(2, len(streams), -1, r)
+        fields: Array = np.matmul(across, self._B_T)
+        return fields.reshape(2, -1, side**2)

@@ -58,11 +58,10 @@ def train(
         examples.require_fit(state.network.sizes)
     if not len(training):
         raise ValueError("there are no examples to train on")
-    workers = workers or Workers(config.training.threads or 1 if (config.training.shards or 1) > 1 else 1)
-    if (config.training.shards or 1) % workers.processes:
-        raise ValueError(
-            f"training.shards: {config.training.shards}: cannot be shared by {workers.processes} processes"
-        )
+    shards = config.training.shards or 1
+    workers = workers or Workers(config.training.threads or 1 if shards > 1 else 1)
+    if shards % workers.processes:
+        raise ValueError(f"training.shards: {shards}: cannot be shared by {workers.processes} processes")
     loop = Loop(config, state.network, training, workers)
     sample = train_sample(config.seed, training)
     settings = config.training

@@ -62,7 +62,7 @@ class _Shard:
 
     def __init__(self, network: Network, cost: Cost, training: Examples, m: int) -> None:
         self._network, self._cost = network, cost
-        self._batches = Batches(training, m, network.parameters.dtype)
+        self._batches = Batches(training[:m], m, network.parameters.dtype)
         self._buffers: dict[int, tuple[ForwardPass, BackwardPass]] = {}
         self.gradient = Gradient(network)
 
@@ -79,4 +79,4 @@ class _Shard:
         self._batches.examples = examples
         ((x, y),) = self._batches.batches(rows)
         forward(self._network, x, out=forward_pass)
-        backprop(self._network, self._cost, forward_pass, y, out=backward_pass, scale=scale * n / m)
+        backprop(self._network, self._cost, forward_pass, y, out=backward_pass, scale=scale * (n / m))

@@ -7,6 +7,7 @@ result of `map` is the same whoever computed it.
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from threading import Thread, current_thread
 from typing import Any, TypeVar
 
 from ..chapter.activation import Array
@@ -25,7 +26,7 @@ class Workers:
     rank, processes = 0, 1
 
     def __init__(self, threads: int = 1) -> None:
-        self._helpers: list[ThreadPoolExecutor] = []
+        self._helpers: list[tuple[ThreadPoolExecutor, Thread]] = []
         self.use_threads(threads)
 
     def use_threads(self, threads: int) -> None:
@@ -33,10 +34,10 @@ class Workers:
         while self.threads < threads:
             helper = ThreadPoolExecutor(1)
             try:
-                helper.submit(int).result()
+                thread = helper.submit(current_thread).result()
             except RuntimeError:  # can't start new thread
                 break
-            self._helpers.append(helper)
+            self._helpers.append((helper, thread))
 
     @property
     def threads(self) -> int:
@@ -51,10 +52,12 @@ class Workers:
 
     def run(self, function: Callable[[Item], object], items: Sequence[Item]) -> None:
         """Call a function with each item, in the threads of this process. Each thread takes neighbouring items."""
+        if not all(thread.is_alive() for _, thread in self._helpers):  # a fork has left them behind
+            self._helpers.clear()
         shares = [items[cut(len(items), i, self.threads)] for i in range(self.threads)]
         running: list[Future[None]] = [
             helper.submit(copy_context().run, _call, function, share)
-            for helper, share in zip(self._helpers, shares[1:], strict=True)
+            for (helper, _), share in zip(self._helpers, shares[1:], strict=True)
             if share
         ]
         try:
