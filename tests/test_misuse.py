@@ -243,7 +243,7 @@ def test_a_velocity_fits_or_is_refused(shape: Any, momentum: float) -> None:
     assume(shape != (4,))
     with pytest.raises(ValueError, match=r"shape") as error:
         SGD(momentum).step(network, Gradient(network), np.zeros(shape, np.float32), 0.1)
-    assert len(re.findall(r"\(\d*,[\d,]*\)|\(\)", str(error.value))) >= 2
+    assert len(re.findall(r"\(\d*,[\d, ]*\)|\(\)", str(error.value))) >= 2
 
 
 def test_no_images_can_be_deslanted() -> None:
