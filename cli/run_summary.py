@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mnist_nn.configuration.schema import AugmentationConfig
     from mnist_nn.runs.run_directory import RunDirectory
     from mnist_nn.training.state import TrainingState
+    from mnist_nn.training.workers import Workers
 
 
 def print_run_summary(
@@ -18,6 +19,7 @@ def print_run_summary(
     state: "TrainingState",
     training: "Examples",
     validation: "Examples",
+    workers: "Workers",
 ) -> None:
     """Print the network, cost, data and training settings on stderr."""
     source = config.data.source + (", deslanted" if config.data.deslant else "")
@@ -37,12 +39,23 @@ def print_run_summary(
         ("distort", ", ".join(_distortions(config.augmentation))),
         ("steps", f"{counted(settings.epochs, 'epoch')} in batches of {settings.batch_size}"),
         ("rate", ", ".join([f"{settings.learning_rate:g} {schedule}", *extras])),
+        ("shards", _shards(settings.shards or 1, workers)),
         ("compiled", "with Numba; compiling takes some seconds in the first run" if settings.compiled else ""),
         ("seed", f"{config.seed}, {config.dtype}"),
         ("run", printable(str(run.path))),
     ):
         if value:
             note(f"{name:<8} {value}")
+
+
+def _shards(shards: int, workers: "Workers") -> str:
+    """Return the number of shards and who computes them. Empty for one shard."""
+    if shards == 1:
+        return ""
+    processes, threads = workers.processes, workers.threads
+    if processes == 1:
+        return f"{shards} of each batch, in {counted(threads, 'thread')}"
+    return f"{shards} of each batch, in {processes} processes" + (f" of {threads} threads" if threads > 1 else "")
 
 
 def _distortions(settings: "AugmentationConfig") -> Iterator[str]:

@@ -225,7 +225,7 @@ def _run_training(
     from .run_summary import print_run_summary
 
     if run and not quiet:
-        print_run_summary(run, config, state, training, validation)
+        print_run_summary(run, config, state, training, validation, workers)
     recorder, signal = None, 0
     with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
         with together(workers), _saving(run):
