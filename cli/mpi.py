@@ -33,7 +33,7 @@ class MPIWorkers(Workers):
         """Replace the vector by the sum of the vectors of all processes, in place, in the order of the tree."""
         kind = (vector.size, vector.dtype)
         if kind not in self._received:
-            self._received[kind] = np.empty(-(-vector.size // 2), vector.dtype)
+            self._received[kind] = np.empty_like(vector)
         with _losses_explained():
             add_processes(vector, self.rank, self.processes, self._exchange, self._received[kind])
 

@@ -48,7 +48,7 @@ class Member(Workers):
         self.messages = self.numbers = 0
 
     def add(self, vector: Array) -> None:
-        add_processes(vector, self.rank, self.processes, self._exchange, np.empty(-(-vector.size // 2), vector.dtype))
+        add_processes(vector, self.rank, self.processes, self._exchange, np.empty_like(vector))
 
     def _exchange(self, sent: Array, partner: int, received: Array) -> None:
         self.messages, self.numbers = self.messages + 1, self.numbers + sent.size

@@ -177,10 +177,14 @@ def test_the_order_of_the_tree_is_not_from_left_to_right(count: int) -> None:
     assert 100 < (from_left != tree(vectors)).sum() < 1000
 
 
+@pytest.mark.parametrize("short", [True, False])
 @pytest.mark.parametrize("n", [0, 1, 3, 7, 1000, 4099])
 @pytest.mark.parametrize("processes", PROCESSES)
-def test_all_processes_get_the_sum_of_the_tree(processes: int, n: int) -> None:
-    """In 2 log₂ N messages from each, with at most 2 (N − 1)/N · n + N numbers in all."""
+def test_all_processes_get_the_sum_of_the_tree(
+    processes: int, n: int, short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 2 log₂ N messages from each, with at most 2 (N − 1)/N · n + N numbers in all; short vectors whole."""
+    monkeypatch.setattr("mnist_nn.training.tree_sum.SHORT", n + 1 if short else 0)
     vectors = vectors_of(processes, n)
 
     def add(member: Member) -> tuple[bytes, int, int]:
@@ -190,8 +194,12 @@ def test_all_processes_get_the_sum_of_the_tree(processes: int, n: int) -> None:
 
     for found, messages, numbers in on_processes(processes, add):
         assert found == tree(vectors).tobytes()
-        assert messages == 2 * np.log2(processes)
-        assert numbers <= 2 * (processes - 1) / processes * n + processes
+        if short:
+            assert messages == np.log2(processes)
+            assert numbers == np.log2(processes) * n
+        else:
+            assert messages == 2 * np.log2(processes)
+            assert numbers <= 2 * (processes - 1) / processes * n + processes
 
 
 # The gradient in shards

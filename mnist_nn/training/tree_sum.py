@@ -10,6 +10,8 @@ import numpy as np
 
 from ..chapter.activation import Array
 
+SHORT = 100_000  # a vector with fewer elements is exchanged whole, because it takes half as many messages
+
 Exchange = Callable[[Array, int, Array], None]  # send an array to a process, and receive one from it
 
 
@@ -30,9 +32,25 @@ def add_processes(vector: Array, rank: int, processes: int, exchange: Exchange, 
 
     At each distance two partners have the same range of the vector. Each sends one half of it, and adds what it
     receives to the other half. Then the halves are exchanged in the reverse order. So a process sends
-    2 (N − 1)/N vectors in 2 log₂ N messages. `received` is a buffer as long as half of the vector, rounded up.
-    (Thakur, Rabenseifner and Gropp 2005: recursive halving and doubling, here with the distance doubling first.)
+    2 (N − 1)/N vectors in 2 log₂ N messages. Partners send each other short vectors whole: log₂ N vectors in log₂ N
+    messages. `received` is a buffer as long as the vector. (Thakur, Rabenseifner and Gropp 2005: recursive halving and
+    doubling, here with the distance doubling first.)
     """
+    if len(vector) < SHORT:
+        _add_whole(vector, rank, processes, exchange, received)
+    else:
+        _add_halves(vector, rank, processes, exchange, received)
+
+
+def _add_whole(vector: Array, rank: int, processes: int, exchange: Exchange, received: Array) -> None:
+    distance = 1
+    while distance < processes:
+        exchange(vector, rank ^ distance, received)
+        np.add(vector, received, vector)
+        distance *= 2
+
+
+def _add_halves(vector: Array, rank: int, processes: int, exchange: Exchange, received: Array) -> None:
     kept = slice(0, len(vector))
     exchanged: list[tuple[int, slice, slice]] = []
     distance = 1
