@@ -15,9 +15,9 @@ ALTERNATIVES = (
 
 def fetch(directory: Path, wanted: list["PinnedFile"]) -> None:
     """Download the `wanted` files of MNIST into `directory`. Raises DownloadError, which names alternatives."""
-    from data_scripts.command import progress_bar
     from data_scripts.errors import DownloadError
     from data_scripts.mnist import download_mnist
+    from data_scripts.progress import progress_bar
 
     note(f"downloading MNIST into {printable(str(directory))}")
     done = {file.name: 0 for file in wanted}

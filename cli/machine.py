@@ -50,6 +50,17 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
+def _cores() -> set[int]:
+    """Return the processor's cores that this process may use."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def _share_of_cores(workers: "Workers") -> int:
+    """Return how many cores this process may use, if the other processes on them take as many."""
+    mine = (platform.node(), sorted(_cores()))
+    return max(1, len(_cores()) // workers.gather(mine).count(mine))
+
+
 def blas_threads() -> int | None:
     """Return how many threads the matrix products may use now, or None if no BLAS reports a number."""
     return max((library["num_threads"] for library in _blas().info()), default=None)
@@ -87,14 +98,12 @@ def choose_threads(config: "Config", workers: "Workers") -> None:
     """
     from mnist_nn.training.threads import threads_for
 
-    from .processes import share_of_cores
-
     if config.training.compiled:
         load_compiler()
     blas = _blas()
     available = max((library["num_threads"] for library in blas.info()), default=1)
     if workers.processes > 1:
-        available = min(available, share_of_cores(workers))
+        available = min(available, _share_of_cores(workers))
     threads = threads_for(config, available, kernels(), workers.processes)
     sharded = (config.training.shards or 1) > 1
     click.get_current_context().with_resource(blas.limit(limits=1 if sharded else threads))
@@ -112,7 +121,7 @@ def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False
     build: Any = np.show_config(mode="dicts")
     blas = build.get("Build Dependencies", {}).get("blas", {})
     name = str(blas.get("name", "unknown"))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(_cores())
     return {
         "versions": {
             "nn": version("mnist-nn"),
@@ -126,7 +135,7 @@ def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False
             "model": _processor_model(),
             "cores": cores,
             "blas": " ".join(filter(None, [name, blas.get("version"), *kernels()])),
-            "threads": max(blas_threads() or cores or 1, workers.threads if workers else 1),
+            "threads": max(blas_threads() or cores, workers.threads if workers else 1),
             "processes": workers.processes if workers else 1,
         },
     }

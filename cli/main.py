@@ -16,7 +16,8 @@ from .evaluate import evaluate
 from .failure import EXIT_FAILURE, explain, report
 from .inspecting.command import inspect_gradients
 from .interruption import Interrupted, catch_signals
-from .processes import launched
+from .launcher import launched
+from .run_table import list_runs
 from .train import train
 
 
@@ -56,13 +57,14 @@ def nn(context: click.Context) -> None:
       nn train quickstart     train in seconds on generated digits, no download
       nn train                train on MNIST
       nn evaluate             measure the newest run
+      nn runs                 compare your runs
       nn inspect-gradients    take its gradient apart
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, inspect_gradients, download, config):
+for command in (train, evaluate, list_runs, inspect_gradients, download, config):
     nn.add_command(command)
 
 
@@ -87,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failure = explain(error)
         if failure is None:
             raise
-        code = failure.code if launched().rank else report(failure)  # of several processes, the first one speaks
+        common = isinstance(error, click.UsageError | Interrupted | KeyboardInterrupt)  # to all processes of a launcher
+        code = failure.code if common and launched().rank else report(failure)
     sys.exit(code if isinstance(code, int) else 0)
 
 

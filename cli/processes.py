@@ -7,52 +7,28 @@ fails, all end. MPI is loaded only if a launcher has set its environment variabl
 import contextlib
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .failure import EXIT_FAILURE, Failure, SharedFailure, explain, report
-from .interruption import Interrupted
+from .interruption import SIGNALS, Interrupted
+from .launcher import Launched, launched
 
 if TYPE_CHECKING:
     from mnist_nn.training.workers import Workers
 
     from .mpi import MPIWorkers
 
-# The environment variables with the number of processes, the rank of this one, and its rank among those of its host:
-# Open MPI, MPICH and others, srun.
-LAUNCHERS = (
-    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
-    ("PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"),
-    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"),
-)
-PATIENCE = 0.3  # seconds; a launcher's signal reaches every process, and process 0 has the first word
+PATIENCE = 0.3  # seconds; where all processes have the same error or signal, process 0 has the first word
 LAST_WORD = 0.05  # seconds until a line on stderr has passed through the launcher
 GRACE = 60.0  # seconds for the launcher to end this process
 
 Loaded = TypeVar("Loaded")
-
-
-@dataclass(frozen=True)
-class Launched:
-    """What a launcher tells this process: the number of processes, its rank, and its rank on its host."""
-
-    processes: int = 1
-    rank: int = 0
-    local_rank: int = 0
-
-
-def launched() -> Launched:
-    """Return what the launcher set in the environment."""
-    for size, rank, local_rank in LAUNCHERS:
-        if os.environ.get(size, "").isdecimal() and os.environ.get(rank, "").isdecimal():
-            local = os.environ.get(local_rank, "")
-            return Launched(int(os.environ[size]), int(os.environ[rank]), int(local) if local.isdecimal() else 0)
-    return Launched()
 
 
 @contextmanager
@@ -76,6 +52,8 @@ def connected() -> Iterator["Workers"]:
                 stack.enter_context(contextlib.redirect_stderr(silence))
             yield workers
     except BaseException as error:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # nothing may come between an error and the end of all processes
         if not isinstance(error, SharedFailure) and not (isinstance(error, Interrupted) and error.reported):
             _abort(workers, error)
         failure = explain(error)
@@ -105,7 +83,7 @@ def _connect(here: Launched) -> "MPIWorkers":
 
 def _abort(workers: "MPIWorkers", error: BaseException) -> None:
     """Explain an error of this process, and end all processes."""
-    if isinstance(error, Interrupted) and workers.rank:
+    if workers.rank:
         time.sleep(PATIENCE)
     failure = explain(error)
     if failure is None:
@@ -164,10 +142,3 @@ def require_equal(workers: "Workers", facts: dict[str, Any]) -> None:
         for key, other, expected in changes(found, first):
             message = f"{_name(rank, host)}: {key} is {other}, but {expected} in {_name(0, first_host)}"
             raise SharedFailure(Failure(f"{message}; all processes need the same", EXIT_FAILURE))
-
-
-def share_of_cores(workers: "Workers") -> int:
-    """Return how many of the processor's cores this process may use, if its neighbours take as many."""
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    mine = (platform.node(), sorted(cores))
-    return max(1, len(cores) // workers.gather(mine).count(mine))

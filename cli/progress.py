@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from data_scripts.command import progress_bar
+from data_scripts.progress import progress_bar
 
 if TYPE_CHECKING:
     from mnist_nn import Config

@@ -47,7 +47,8 @@ def require_divisible(config: "Config", workers: "Workers") -> None:
         possible = ", ".join(str(2**i) for i in range(shards.bit_length()))
         raise ConfigError(
             f"training.shards: {shards}: cannot be shared evenly by {workers.processes} processes; "
-            f"start {possible} of them, or train anew with other shards"
+            f"start {possible} of them, or train anew with "
+            f"--set training.shards={2 ** (workers.processes - 1).bit_length()}"
         )
 
 

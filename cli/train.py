@@ -98,13 +98,14 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
             settings = with_shards(with_data(read_config(config, overrides), None, data_dir), workers)
         choose_threads(settings, workers)
         training, validation = in_turn(workers, lambda: load_training(settings))
-        state = initial_state(settings)
+        with together(workers):
+            state = initial_state(settings)
         description = {
             "seed": settings.seed,
             **describe_machine(workers, compiled=settings.training.compiled),
             "data": describe_data(settings, training, validation),
         }
-        _require_equal(workers, settings, state, description)
+        _require_same_bits(workers, settings, state, description)
         advise(settings, workers)
         with ExitStack() as held:
             run = None
@@ -118,16 +119,14 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
 
 
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
-    from mnist_nn import load_checkpoint
     from mnist_nn.errors import RunError
-    from mnist_nn.runs.resuming import require_best, settings_to_resume
 
     from .data_directory import with_data
     from .loading import load_training
     from .machine import choose_threads, describe_machine, differences
     from .processes import connected, in_turn, together
     from .runs import find_run
-    from .sharding import advise, require_divisible
+    from .sharding import advise
 
     with connected() as workers, ExitStack() as held:
         run, saved = None, None
@@ -135,23 +134,9 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
             if workers.rank == 0:
                 run = find_run(resume)
                 held.enter_context(run.held())
-                description = run.description()
-                if description.get("status") == "diverged":
-                    raise RunError(
-                        f"{run.path}: this run diverged and would diverge again; "
-                        "start a new run with a smaller learning rate"
-                    )
-                checkpoint = load_checkpoint(run.checkpoint("last"))
-                config = settings_to_resume(run, checkpoint, overrides)
-                require_best(run, checkpoint.state)
-                require_divisible(config, workers)
-                if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
-                    note(
-                        f"the cosine schedule now ends at epoch {config.training.epochs}; "
-                        f"the result differs from a run that was started with {config.training.epochs} epochs"
-                    )
-                saved = config, checkpoint.state, description
+                saved = _read_run(run, overrides, workers)
         config, state, description = workers.gather(saved)[0]
+        del saved
         if description.get("status") == "finished" and state.is_finished(config.training):
             if run:
                 note(
@@ -169,7 +154,7 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
                 raise RunError(
                     f"{resume}: was trained on other data; give the directory of the original data with --data-dir"
                 )
-        _require_equal(workers, config, state, {**here, "data": data})
+        _require_same_bits(workers, config, state, {**here, "data": data})
         sharded = (config.training.shards or 1) > 1
         for difference in differences(description, here, sharded=sharded):
             note(f"warning: {printable(difference)}; the last bits may differ from those of an uninterrupted run")
@@ -182,20 +167,52 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
         _run_training(run, config, state, training, validation, workers, quiet)
 
 
-def _require_equal(workers: "Workers", config: "Config", state: "TrainingState", description: dict[str, Any]) -> None:
+def _read_run(
+    run: "RunDirectory", overrides: tuple[str, ...], workers: "Workers"
+) -> tuple["Config", "TrainingState", dict[str, Any]]:
+    """Return the configuration to continue a run with, its state, and its run.json.
+
+    Raises the errors of a run that cannot be continued.
+    """
+    from mnist_nn import load_checkpoint
+    from mnist_nn.errors import RunError
+    from mnist_nn.runs.resuming import require_best, settings_to_resume
+
+    from .sharding import require_divisible
+
+    description = run.description()
+    if description.get("status") == "diverged":
+        raise RunError(
+            f"{run.path}: this run diverged and would diverge again; start a new run with a smaller learning rate"
+        )
+    checkpoint = load_checkpoint(run.checkpoint("last"))
+    config = settings_to_resume(run, checkpoint, overrides)
+    require_best(run, checkpoint.state)
+    require_divisible(config, workers)
+    if config.training.epochs != checkpoint.config.training.epochs and config.training.schedule == "cosine":
+        note(
+            f"the cosine schedule now ends at epoch {config.training.epochs}; "
+            f"the result differs from a run that was started with {config.training.epochs} epochs"
+        )
+    return config, checkpoint.state, description
+
+
+def _require_same_bits(
+    workers: "Workers", config: "Config", state: "TrainingState", description: dict[str, Any]
+) -> None:
     """Fail on all processes if one of them would compute other bits."""
     from mnist_nn import fingerprint
 
     from .processes import require_equal
 
     settings = config.plain()
-    del settings["data"]["dir"]  # each machine may have its own
+    del settings["data"]["dir"], settings["training"]["threads"]  # each machine may have its own
     require_equal(
         workers,
         {
             "version": description["versions"],
             **settings,
-            "machine": {key: description["machine"][key] for key in ("blas", "threads")},
+            "BLAS": description["machine"]["blas"],
             "SHA-256 of the data": description["data"]["sha256"],
             "fingerprint of the parameters": fingerprint(state.network),
         },
@@ -234,9 +251,10 @@ def _run_training(
                 recorder.start()
         try:
             for report in training_loop(config, state, training, validation, workers):
-                with together(workers), _saving(run):
-                    if recorder:
-                        recorder.write(report)
+                if report.result or report.gradient_norms:  # the same on all processes
+                    with together(workers), _saving(run):
+                        if recorder:
+                            recorder.write(report)
                 display.show(report)
                 signal = max(workers.gather(caught.signal))  # so that all stop at the same step
                 if signal and not state.is_finished(config.training):

@@ -1,19 +1,15 @@
 """What `python -m data_scripts.idx`, `.mnist` and `.synthetic` share: arguments, signals, errors and exit codes."""
 
 import argparse
-import os
 import re
 import signal
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 from .errors import DataError
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ECHO_SECONDS = 1.0  # a second signal within this time is an echo of the first
@@ -46,17 +42,6 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
-
-
-def progress_bar(*, quiet: bool = False, **options: Any) -> "tqdm[Any]":
-    """Return a bar on stderr with these options of tqdm. It is shown on a terminal only, and vanishes at its end."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("TQDM_")}
-    try:  # while it is imported, tqdm takes TQDM_… for defaults, and a bad one would end the command
-        from tqdm import tqdm
-    finally:
-        os.environ.update(hidden)
-    tqdm.monitor_interval = 0  # no thread that only redraws
-    return tqdm(leave=False, dynamic_ncols=True, disable=quiet or not sys.stderr.isatty(), **options)
 
 
 def run(command: Callable[[list[str]], None]) -> None:

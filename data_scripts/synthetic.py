@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .command import Parser, printable, progress_bar, run, whole_number
+from .command import Parser, printable, run, whole_number
 from .errors import DataError
 from .files import ABANDONED, create_files, read_regular, remove_leftovers, write_atomically
 from .glyphs import FORMS, Form, Stroke
 from .idx import DIMENSIONS, Pixels, Split, header, matching_files, read_split, write_idx
+from .progress import progress_bar
 
 VERSION = 1  # of the drawing; each version has its own cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 
 from nn_cli.__main__ import main
-from nn_cli.processes import launched
+from nn_cli.launcher import launched
 
 from mnist_nn.training import loop, steps
 
@@ -60,6 +60,7 @@ FAULTS: dict[str, Callable[[], object]] = {
     "disk": lambda: strike_in_training(fill_the_disk),
     "version": pretend_another_version,
     "data": take_other_data,
+    "threads": lambda: sys.argv.append("--set=training.threads=2"),
 }
 
 if __name__ == "__main__":

@@ -279,6 +279,13 @@ def test_a_mistake_common_to_all_is_one_line(n: int, change: list[str], code: in
 
 
 @needs_mpi
+def test_processes_may_have_different_numbers_of_threads(images: Path, nn: Command) -> None:
+    launch(2, *arguments(images, "run"), fault="threads", rank=1)
+    nn(*arguments(images, "alone"))
+    assert results("run") == results("alone")
+
+
+@needs_mpi
 def test_without_a_number_of_shards_each_process_has_one(images: Path) -> None:
     launch(2, *arguments(images, "run", "training.shards=null"))
     assert "shards: 2" in Path("run/config.yaml").read_text()

@@ -184,7 +184,7 @@ def test_all_processes_get_the_sum_of_the_tree(
     processes: int, n: int, short: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In 2 log₂ N messages from each, with at most 2 (N − 1)/N · n + N numbers in all; short vectors whole."""
-    monkeypatch.setattr("mnist_nn.training.tree_sum.SHORT", n + 1 if short else 0)
+    monkeypatch.setattr("mnist_nn.training.tree_sum.SHORT", n * processes + 1 if short else 0)
     vectors = vectors_of(processes, n)
 
     def add(member: Member) -> tuple[bytes, int, int]:
@@ -557,8 +557,8 @@ def test_another_number_of_threads_matters_only_for_one_shard(
         ("seed=0", 3, "3 processes: their number must be a power of two, such as 2"),
         ("training.batch_size=2", 4, "training.batch_size: 2: is less than the 4 processes; start at most 2 of them, or try --set training.batch_size=128"),
         ("training.compiled=true", 2, "training.compiled: true: works in one process only; set it to false"),
-        ("training.shards=2", 4, "training.shards: 2: cannot be shared evenly by 4 processes; start 1, 2 of them, or train anew with other shards"),
-        ("training.shards=8", 3, "training.shards: 8: cannot be shared evenly by 3 processes; start 1, 2, 4, 8 of them, or train anew with other shards"),
+        ("training.shards=2", 4, "training.shards: 2: cannot be shared evenly by 4 processes; start 1, 2 of them, or train anew with --set training.shards=4"),
+        ("training.shards=8", 3, "training.shards: 8: cannot be shared evenly by 3 processes; start 1, 2, 4, 8 of them, or train anew with --set training.shards=4"),
     ],
 )  # fmt: skip
 def test_processes_that_cannot_share_a_batch_are_refused(override: str, processes: int, expected: str) -> None:

@@ -192,7 +192,7 @@ def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
 
 
 def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "GradientCheck":
-    from data_scripts.command import progress_bar
+    from data_scripts.progress import progress_bar
     from mnist_nn import check_gradient
     from mnist_nn.explaining.gradient_check import sample_parameters
     from mnist_nn.randomness import stream

@@ -1,14 +1,14 @@
-"""The differences between two configurations."""
+"""The differences between two configurations, or other nested dictionaries."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
-def changes(now: dict[str, Any], then: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield every dotted key whose values differ, with both values."""
-    for key in now | then:
-        mine, other = now.get(key), then.get(key)
-        if isinstance(mine, dict) and isinstance(other, dict):
-            yield from changes(mine, other, f"{prefix}{key}.")
-        elif mine != other:
-            yield f"{prefix}{key}", mine, other
+def changes(first: dict[str, Any], second: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield every dotted key whose values differ between two nested dictionaries, with both values."""
+    for key in first | second:
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from changes(one, other, f"{prefix}{key}.")
+        elif one != other:
+            yield f"{prefix}{key}", one, other

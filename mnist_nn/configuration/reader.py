@@ -90,6 +90,11 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(explain(error.errors(), values, places, name)) from None
 
 
+def read_value(text: str, place: str) -> Any:
+    """The value that the YAML text of an option such as --set stands for. `place` is the option. Raises ConfigError."""
+    return _load_yaml(text, place)[0]
+
+
 def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
     """The values in the text, and the line number of each value."""
     yaml = YAML(typ="safe", pure=True)
@@ -119,7 +124,7 @@ def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
         return yaml.constructor.construct_document(root), lines
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}" if mark and not name.startswith("--set ") else name
+        place = f"{name}:{mark.line + 1}" if mark and not name.startswith("--") else name
         problem = " ".join(str(error.problem or error.context or "").split())
         raise ConfigError(f"{place}: not valid YAML: {shorten(problem, 200)}") from None
     except YAMLError as error:
@@ -155,7 +160,7 @@ def _parse_override(override: str, place: str) -> tuple[Keys, Any]:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"{place}: needs the form KEY=VALUE, such as training.epochs=5")
-    value, _ = _load_yaml(text, place)
+    value = read_value(text, place)
     parts = key.strip().split(".")
     if len(parts) > MAX_DEPTH:
         raise ConfigError(f"{place}: nested more than {MAX_DEPTH} deep")

@@ -34,8 +34,7 @@ def one_hot(labels: NDArray[Any], n: int) -> NDArray[np.uint8]:
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}, outside 0..{classes - 1}")
     if n == 1:
         return labels.astype(np.uint8)[:, np.newaxis]
-    targets = np.zeros((len(labels), n), np.uint8)
-    targets[np.arange(len(labels)), labels] = 1
+    targets: NDArray[np.uint8] = np.equal(labels[:, np.newaxis], np.arange(n)).view(np.uint8)
     return targets
 
 

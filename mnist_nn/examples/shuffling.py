@@ -62,6 +62,7 @@ class Shuffling:
                 last = min(step + self.steps, self.steps_per_epoch)
                 yield self._slice(epoch, step, last, order)
                 step = last
+            del order  # before the next one is drawn
             epoch, step = epoch + 1, 0
 
     def order(self, epoch: int) -> NDArray[np.uint32]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from data_scripts.files import read_regular, write_atomically
 
 from ..configuration.messages import escape, quote, shorten
+from ..configuration.schema import Config
 from ..errors import RunError
 
 MAX_BYTES = 1 << 20
@@ -30,6 +31,7 @@ class RunDescription(BaseModel):
     machine: dict[str, str | int | None] = {}
     data: dict[str, str | int] = {}
     fingerprint: str = ""
+    config: dict[str, Any] | None = None  # as `recorded` gives it; checked by whoever uses it
 
     @field_validator("recipe")
     @classmethod
@@ -55,6 +57,11 @@ def read_description(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise RunError(f"{file}: does not describe a run: {shorten(str(error), 200)}") from None
     return description
+
+
+def recorded(config: Config) -> dict[str, Any]:
+    """The complete configuration as run.json holds it: JSON values under the keys of config.yaml."""
+    return config.model_dump(mode="json")
 
 
 def write_description(file: Path, description: dict[str, Any]) -> None:

@@ -34,11 +34,13 @@ class EpochTable:
         content = read_regular(self.file, MAX_BYTES)
         whole = content[: content.rfind(b"\n") + 1]
         text = whole.decode("utf-8")
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-        uneven = any(set(row) != set(self.columns) or None in row.values() for row in rows)
-        if uneven or text.partition("\n")[0] != ",".join(self.columns):
+        lines = [line for line in csv.reader(io.StringIO(text), strict=True) if line][1:]
+        lengths = {len(line) for line in lines}
+        if lengths - {len(self.columns)} or text.partition("\n")[0] != ",".join(self.columns):
             raise ValueError(f"its columns are not {','.join(self.columns)}")
-        if any(row["epoch"] != str(self.first_epoch + i // self.rows_per_epoch) for i, row in enumerate(rows)):
+        rows = [dict(zip(self.columns, line, strict=True)) for line in lines]
+        counted = [str(self.first_epoch + i // self.rows_per_epoch) for i in range(len(rows))]
+        if [row["epoch"] for row in rows] != counted:
             raise ValueError(f"its epochs do not count from {self.first_epoch}")
         return rows[: len(rows) - len(rows) % self.rows_per_epoch]
 

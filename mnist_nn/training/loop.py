@@ -49,7 +49,8 @@ def train(
 
     `state` is changed in place, and complete at every report. If you save it there and pass it in again, training
     continues with the same bits. `training` and `validation` are the examples as the network sees them (see
-    `prepare_examples`). Several `workers` share the work, and give the same bits and the same reports as one. The first
+    `prepare_examples`). Several `workers` share the work, and give the same bits and the same reports as one. (With
+    more than one shard limit the BLAS to one thread, as the command does with threadpoolctl.) The first
     `next` raises ValueError where the state, the examples or the workers do not fit the configuration. Raises
     DivergenceError where a parameter after a slice, or a cost after an epoch, is NaN or infinite.
     """
@@ -59,7 +60,7 @@ def train(
     if not len(training):
         raise ValueError("there are no examples to train on")
     shards = config.training.shards or 1
-    workers = workers or Workers(config.training.threads or 1 if shards > 1 else 1)
+    workers = workers or Workers((config.training.threads or 1) if shards > 1 else 1)
     if shards % workers.processes:
         raise ValueError(f"training.shards: {shards}: cannot be shared by {workers.processes} processes")
     loop = Loop(config, state.network, training, workers)

@@ -45,15 +45,11 @@ class ShardedGradient:
         """Add this block of the parts of this process's shards, into `value`."""
         add_neighbours(self._vectors, block)
 
-    def add_processes(self) -> None:
-        """Add the sums of all processes, into `value`."""
-        self._workers.add(self.value.vector)
-
     def __call__(self, examples: Examples, rows: Labels, m: int, scale: float = 1.0) -> Gradient:
         """scale · ∇C of a batch of m examples, the same on every process. The next call overwrites it."""
         self.backprop(examples, rows, m, scale)
         self._workers.run(self.add_shards, self.blocks)
-        self.add_processes()
+        self._workers.add(self.value.vector)
         return self.value
 
 

@@ -1,7 +1,7 @@
 """Training steps whose gradient is computed in shards: the same bits on any number of threads and processes."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -27,23 +27,19 @@ class ShardedSteps:
         """Take one step for each batch. The batches have these sizes, and `rows` are this process's rows of them."""
         gradient, workers = self._gradient, self._workers
 
-        def add(block: slice) -> None:
-            gradient.add_shards(block)
-
         def step(block: slice) -> None:
             self._optimizer.step(self._network, gradient.value, velocity, learning_rate, self._scratch, block)
 
         def add_and_step(block: slice) -> None:
-            add(block)
+            gradient.add_shards(block)
             step(block)
 
         shares = [cut(m, workers.rank, workers.processes) for m in sizes]
-        ends = list(accumulate(share.stop - share.start for share in shares))
-        for m, start, end in zip(sizes, [0, *ends], ends, strict=False):
-            gradient.backprop(examples, rows[start:end], m, learning_rate)
+        ends = accumulate((share.stop - share.start for share in shares), initial=0)
+        for m, (start, end) in zip(sizes, pairwise(ends), strict=True):
             if workers.processes == 1:
+                gradient.backprop(examples, rows[start:end], m, learning_rate)
                 workers.run(add_and_step, gradient.blocks)  # while a block is in the cache
             else:
-                workers.run(add, gradient.blocks)
-                gradient.add_processes()
+                gradient(examples, rows[start:end], m, learning_rate)
                 workers.run(step, gradient.blocks)

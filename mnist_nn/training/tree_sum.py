@@ -10,7 +10,7 @@ import numpy as np
 
 from ..chapter.activation import Array
 
-SHORT = 100_000  # a vector with fewer elements is exchanged whole, because it takes half as many messages
+SHORT = 200_000  # a vector with fewer elements · processes is exchanged whole, because that takes half as many messages
 
 Exchange = Callable[[Array, int, Array], None]  # send an array to a process, and receive one from it
 
@@ -36,7 +36,7 @@ def add_processes(vector: Array, rank: int, processes: int, exchange: Exchange, 
     messages. `received` is a buffer as long as the vector. (Thakur, Rabenseifner and Gropp 2005: recursive halving and
     doubling, here with the distance doubling first.)
     """
-    if len(vector) < SHORT:
+    if len(vector) * processes < SHORT:
         _add_whole(vector, rank, processes, exchange, received)
     else:
         _add_halves(vector, rank, processes, exchange, received)

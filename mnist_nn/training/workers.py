@@ -31,7 +31,7 @@ class Workers:
 
     def use_threads(self, threads: int) -> None:
         """Use at least this number of threads, or fewer where the system does not give as many."""
-        while self.threads < threads:
+        while self.threads < threads:  # an executor for each, so that share i is always thread i's
             helper = ThreadPoolExecutor(1)
             try:
                 thread = helper.submit(current_thread).result()

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 from compare import machine
+from nn_cli.sharding import WORTHWHILE
 from work import Cell
 
 from mnist_nn import read_config
@@ -60,7 +61,7 @@ ABOUT_MACHINES = """
 ## When more machines pay
 
 The time of a step on N machines, by the model t(N) = t(1)/N + 2 · bytes · (N − 1)/N / bandwidth + 2 log₂ N · latency, with the t(1) of one thread measured here
-and 100, 30 and 5 µs of latency. Each cell has the best number of machines up to 64, and how many times as fast they are as one.
+and 100, 30 and 5 µs of latency. It assumes at least 32 examples for each machine, because t(1)/N does not hold for fewer. Each cell has the best number of machines up to 64, and how many times as fast they are as one.
 """
 ABOUT_THE_LINK = """
 ## Two machines, linked by 1 Gbit/s
@@ -154,9 +155,10 @@ def predicted(compute: float, parameters: int, machines: int, bandwidth: float, 
 NETWORKS = {"1 Gbit/s": (Gbit, 100e-6), "10 Gbit/s": (10 * Gbit, 30e-6), "100 Gbit/s": (100 * Gbit, 5e-6)}
 
 
-def best_number(compute: float, parameters: int, bandwidth: float, latency: float) -> tuple[int, float]:
+def best_number(compute: float, parameters: int, m: int, bandwidth: float, latency: float) -> tuple[int, float]:
     """The fastest number of machines, up to 64, and how many times as fast as one it is."""
-    times = {N: predicted(compute, parameters, N, bandwidth, latency) for N in (1, 2, 4, 8, 16, 32, 64)}
+    possible = [N for N in (1, 2, 4, 8, 16, 32, 64) if N == 1 or m >= WORTHWHILE * N]
+    times = {N: predicted(compute, parameters, N, bandwidth, latency) for N in possible}
     fastest = min(times, key=lambda N: times[N])
     return fastest, times[1] / times[fastest]
 
@@ -179,7 +181,7 @@ def recipes(rounds: int) -> Iterator[str]:
         compute = seen[sizes, m]
         advice = []
         for bandwidth, latency in NETWORKS.values():
-            N, gain = best_number(compute, n, bandwidth, latency)
+            N, gain = best_number(compute, n, m, bandwidth, latency)
             advice.append("1 machine" if N == 1 else f"{N} machines, {gain:.1f}×")
         yield f"| {name} | {m:,} | {4 * n:,} | {compute * 1e3:.3g} | " + " | ".join(advice) + " |"
 

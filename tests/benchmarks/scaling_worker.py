@@ -23,7 +23,7 @@ EXAMPLES = 20_000
 
 def nn_trainer(cell: Cell, threads: int, shards: int) -> tuple[int, Turn]:
     """`nn`, under `mpiexec` or alone. With one shard the threads are the BLAS's."""
-    from nn_cli.processes import launched
+    from nn_cli.launcher import launched
 
     from mnist_nn import Config, Examples, initial_state
     from mnist_nn.examples.shuffling import Shuffling
