@@ -21,6 +21,7 @@ from mnist_nn.runs.comparing import (
     read_records,
     setting_keys,
     setting_text,
+    settings_of,
 )
 from mnist_nn.runs.run_directory import RunDirectory
 from mnist_nn.runs.selecting import find_key, parse_condition, short_names, sort_records
@@ -61,7 +62,7 @@ def test_a_record_agrees_with_what_training_reported(nn: Command) -> None:
     assert found.epochs == described["epochs"] == 4
     assert found.best is not None
     assert found.best.epoch == described["best"]["epoch"]
-    assert found.config == read_config(Path("run/config.yaml"))
+    assert found.settings == settings_of(read_config(Path("run/config.yaml")))
 
 
 def test_a_run_is_running_while_its_lock_is_held() -> None:

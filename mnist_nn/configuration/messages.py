@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -154,6 +154,17 @@ def quote(value: Any) -> str:
     except ValueError:  # an integer of thousands of digits
         return "a huge number"
     return shorten(text)
+
+
+def first_problem(error: ValidationError, *section: str) -> str:
+    """The place, the value and the reason of the first error in a file that `nn` wrote, in one line.
+
+    `section` is where in the file the checked values stand.
+    """
+    (first, *_) = error.errors(include_url=False)
+    place = shorten(escape(".".join(map(str, (*section, *first["loc"])))))
+    found = f"{place}: {quote(first['input'])}: " if place else ""
+    return f"{found}{shorten(first['msg'], 200)}"
 
 
 def shorten(text: str, length: int = 60) -> str:

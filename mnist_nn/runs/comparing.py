@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from ..configuration.messages import escape, quote, shorten
+from ..configuration.messages import first_problem, shorten
 from ..configuration.reader import read_config
 from ..configuration.schema import Config, Section
 from ..errors import ConfigError, RunError
@@ -48,7 +48,6 @@ class RunRecord:
     number: int = 0
     started: str = ""
     data: str = ""  # the digest of the examples
-    config: Config | None = field(default=None, repr=False)
     settings: Settings = field(default_factory=dict, repr=False)  # empty for a damaged configuration
     epochs: int = 0
     seconds: float = 0.0
@@ -70,9 +69,7 @@ class RunRecord:
     @property
     def accuracy(self) -> float | None:
         """The accuracy of the best epoch, from 0 to 1, on the examples held out. None before the first epoch."""
-        if self.best is None:
-            return None
-        return self.best.train_accuracy if self.best.validation_accuracy is None else self.best.validation_accuracy
+        return None if self.best is None else self.best.quality[0]
 
 
 @dataclass(frozen=True)
@@ -147,8 +144,7 @@ def read_record(run: RunDirectory) -> RunRecord:
             "started": described.started,
             "data": str(described.data.get("sha256", "")),
         }
-        config = _config_of(run, described)
-        found |= {"config": config, "settings": settings_of(config)}
+        found |= {"settings": settings_of(_config_of(run, described))}
         results = _results_of(run)
         found |= {
             "epochs": len(results),
@@ -168,10 +164,7 @@ def _config_of(run: RunDirectory, described: RunDescription) -> Config:
     try:
         return Config.model_validate_json(json.dumps(described.config))
     except ValidationError as error:
-        (first, *_) = error.errors(include_url=False)
-        place = shorten(escape(".".join(map(str, ("config", *first["loc"])))))
-        found = f"{place}: {quote(first['input'])}: {shorten(first['msg'], 200)}"
-        raise RunError(f"{run.description_file}: does not describe a run: {found}") from None
+        raise RunError(f"{run.description_file}: does not describe a run: {first_problem(error, 'config')}") from None
 
 
 def _results_of(run: RunDirectory) -> list[EpochResult]:

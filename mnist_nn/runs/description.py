@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from data_scripts.files import read_regular, write_atomically
 
-from ..configuration.messages import escape, quote, shorten
+from ..configuration.messages import first_problem, shorten
 from ..configuration.schema import Config
 from ..errors import RunError
 
@@ -50,10 +50,7 @@ def read_description(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise RunError(f"{file}: cannot be read: {error.strerror or error}") from None
     except ValidationError as error:
-        (first, *_) = error.errors(include_url=False)
-        place = shorten(escape(".".join(map(str, first["loc"]))))
-        found = f"{place}: {quote(first['input'])}: " if place else ""
-        raise RunError(f"{file}: does not describe a run: {found}{shorten(first['msg'], 200)}") from None
+        raise RunError(f"{file}: does not describe a run: {first_problem(error)}") from None
     except (ValueError, RecursionError) as error:
         raise RunError(f"{file}: does not describe a run: {shorten(str(error), 200)}") from None
     return description
