@@ -3,11 +3,10 @@
 import contextlib
 import os
 import platform
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from mnist_nn import Config
@@ -50,15 +49,20 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-def _cores() -> set[int]:
+def _core_set() -> set[int]:
     """Return the processor's cores that this process may use."""
     return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
+def cores() -> int:
+    """Return the number of the processor's cores that this process may use."""
+    return len(_core_set())
+
+
 def _share_of_cores(workers: "Workers") -> int:
     """Return how many cores this process may use, if the other processes on them take as many."""
-    mine = (platform.node(), sorted(_cores()))
-    return max(1, len(_cores()) // workers.gather(mine).count(mine))
+    mine = (platform.node(), sorted(_core_set()))
+    return max(1, cores() // workers.gather(mine).count(mine))
 
 
 def blas_threads() -> int | None:
@@ -88,8 +92,8 @@ def load_compiler() -> None:
     keep_compiled_code(user_cache_path("nn", appauthor=False) / "compiled")
 
 
-def choose_threads(config: "Config", workers: "Workers") -> None:
-    """Set the number of threads of this process for the rest of this command.
+def choose_threads(config: "Config", workers: "Workers") -> AbstractContextManager[Any]:
+    """Set the number of threads of this process. The BLAS gets its earlier number back at the end of the context.
 
     The number is `training.threads`. If the configuration does not set it, the number is chosen for the network, up
     to this process's share of the cores and to the limit of the environment (OPENBLAS_NUM_THREADS and similar
@@ -106,9 +110,9 @@ def choose_threads(config: "Config", workers: "Workers") -> None:
         available = min(available, _share_of_cores(workers))
     threads = threads_for(config, available, kernels(), workers.processes)
     sharded = (config.training.shards or 1) > 1
-    click.get_current_context().with_resource(blas.limit(limits=1 if sharded else threads))
     if sharded:
         workers.use_threads(threads)
+    return cast(AbstractContextManager[Any], blas.limit(limits=1 if sharded else threads))
 
 
 def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False
     build: Any = np.show_config(mode="dicts")
     blas = build.get("Build Dependencies", {}).get("blas", {})
     name = str(blas.get("name", "unknown"))
-    cores = len(_cores())
+    here = cores()
     return {
         "versions": {
             "nn": version("mnist-nn"),
@@ -133,9 +137,9 @@ def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False
             "platform": platform.platform(),
             "processor": platform.machine(),
             "model": _processor_model(),
-            "cores": cores,
+            "cores": here,
             "blas": " ".join(filter(None, [name, blas.get("version"), *kernels()])),
-            "threads": max(blas_threads() or cores, workers.threads if workers else 1),
+            "threads": max(blas_threads() or here, workers.threads if workers else 1),
             "processes": workers.processes if workers else 1,
         },
     }

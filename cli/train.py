@@ -1,7 +1,6 @@
 """`nn train`: train a network, or continue an interrupted run."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,35 +86,31 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
 
     from .data_directory import with_data
     from .loading import load_training
-    from .machine import choose_threads, describe_machine
+    from .machine import choose_threads
     from .processes import connected, in_turn, together
     from .recipes import recipe_name
+    from .recording import describe_training
     from .runs import RUNS
     from .sharding import advise, with_shards
 
-    with connected() as workers:
+    with connected() as workers, ExitStack() as held:
         with together(workers):
             settings = with_shards(with_data(read_config(config, overrides), None, data_dir), workers)
-        choose_threads(settings, workers)
+        held.enter_context(choose_threads(settings, workers))
         training, validation = in_turn(workers, lambda: load_training(settings))
         with together(workers):
             state = initial_state(settings)
-        description = {
-            "seed": settings.seed,
-            **describe_machine(workers, compiled=settings.training.compiled),
-            "data": describe_data(settings, training, validation),
-        }
+        description = describe_training(settings, training, validation, workers)
         _require_same_bits(workers, settings, state, description)
         advise(settings, workers)
-        with ExitStack() as held:
-            run = None
-            with together(workers):
-                if workers.rank == 0:
-                    recipe = recipe_name(config)
-                    path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
-                    run = RunDirectory.create(path, settings, state, {"recipe": printable(recipe), **description})
-                    held.enter_context(run.held())
-            _run_training(run, settings, state, training, validation, workers, quiet)
+        run = None
+        with together(workers):
+            if workers.rank == 0:
+                recipe = recipe_name(config)
+                path = Path(run_dir) if run_dir is not None else new_run_path(RUNS, recipe)
+                run = RunDirectory.create(path, settings, state, {"recipe": printable(recipe), **description})
+                held.enter_context(run.held())
+        _run_training(run, settings, state, training, validation, workers, quiet)
 
 
 def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet: bool) -> None:
@@ -123,8 +118,9 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
 
     from .data_directory import with_data
     from .loading import load_training
-    from .machine import choose_threads, describe_machine, differences
+    from .machine import choose_threads, differences
     from .processes import connected, in_turn, together
+    from .recording import describe_training
     from .runs import find_run
     from .sharding import advise
 
@@ -145,16 +141,15 @@ def _resume(resume: str, overrides: tuple[str, ...], data_dir: str | None, quiet
                 )
                 _print_results(run, state)
             return
-        choose_threads(config, workers)
+        held.enter_context(choose_threads(config, workers))
         training, validation = in_turn(workers, lambda: load_training(with_data(config, None, data_dir)))
-        here = describe_machine(workers, compiled=config.training.compiled)
-        data = describe_data(config, training, validation)
+        here = describe_training(config, training, validation, workers)
         with together(workers):
-            if description.get("data") != data:
+            if description.get("data") != here["data"]:
                 raise RunError(
                     f"{resume}: was trained on other data; give the directory of the original data with --data-dir"
                 )
-        _require_same_bits(workers, config, state, {**here, "data": data})
+        _require_same_bits(workers, config, state, here)
         sharded = (config.training.shards or 1) > 1
         for difference in differences(description, here, sharded=sharded):
             note(f"warning: {printable(difference)}; the last bits may differ from those of an uninterrupted run")
@@ -232,44 +227,17 @@ def _run_training(
 
     Raises Interrupted after a signal, when the state is saved.
     """
-    from mnist_nn import train as training_loop
-    from mnist_nn.errors import DivergenceError
-    from mnist_nn.runs.recorder import Recorder
-
     from .interruption import Interrupted, catch_signals
-    from .processes import together
     from .progress import TrainingDisplay
+    from .recording import record_training
     from .run_summary import print_run_summary
 
     if run and not quiet:
         print_run_summary(run, config, state, training, validation, workers)
-    recorder, signal = None, 0
     with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
-        with together(workers), _saving(run):
-            if run:
-                recorder = Recorder(run, config, state)
-                recorder.start()
-        try:
-            for report in training_loop(config, state, training, validation, workers):
-                if report.result or report.gradient_norms:  # the same on all processes
-                    with together(workers), _saving(run):
-                        if recorder:
-                            recorder.write(report)
-                display.show(report)
-                signal = max(workers.gather(caught.signal))  # so that all stop at the same step
-                if signal and not state.is_finished(config.training):
-                    break
-                signal = 0
-        except DivergenceError:
-            with together(workers), _saving(run):
-                if recorder:
-                    recorder.diverge()
-                raise
-        with together(workers), _saving(run):
-            if recorder and signal:
-                recorder.interrupt()
-            elif recorder:
-                recorder.finish()
+        signal = record_training(
+            run, config, state, training, validation, workers, show=display.show, stop=lambda: caught.signal
+        )
     if run and signal:
         note(
             f"Interrupted in epoch {state.epoch + 1}. The state is saved. Continue with:\n"
@@ -279,40 +247,6 @@ def _run_training(
         raise Interrupted(signal, reported=True)
     if run:
         _print_results(run, state)
-
-
-@contextmanager
-def _saving(run: "RunDirectory | None") -> Iterator[None]:
-    """Explain an error while a file of the run is written."""
-    from mnist_nn.errors import RunError
-
-    try:
-        yield
-    except OSError as error:
-        if run is None or error.filename is None:  # the error is not about a file of the run
-            raise
-        if not run.path.is_dir():
-            raise RunError(f"{run.path}: the run directory was removed while training; start a new run") from None
-        raise RunError(
-            f"{error.filename}: {error.strerror}; everything saved before is intact; "
-            f"solve the problem, then continue with `nn train --resume {shell_quoted(run.path)}`"
-        ) from None
-
-
-def describe_data(config: "Config", training: "Examples", validation: "Examples") -> dict[str, Any]:
-    """Return the source, the numbers of examples, and a SHA-256 digest that identifies the examples."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for examples in (training, validation):
-        digest.update(examples.inputs.data)
-        digest.update(examples.targets.data)
-    return {
-        "source": config.data.source,
-        "training_examples": len(training),
-        "validation_examples": len(validation),
-        "sha256": digest.hexdigest(),
-    }
 
 
 def _print_results(run: "RunDirectory", state: "TrainingState") -> None:

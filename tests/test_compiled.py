@@ -370,13 +370,11 @@ def test_resuming_with_another_numba_version_warns(nn: Command, small: Path) -> 
 @needs_numba
 def test_the_thread_setting_also_limits_compiled_products() -> None:
     program = (
-        "import click\n"
         "from threadpoolctl import threadpool_info\n"
         "from mnist_nn import Config\n"
         "from mnist_nn.training.workers import Workers\n"
         "from nn_cli.machine import choose_threads\n"
-        "with click.Context(click.Command('train')):\n"
-        "    choose_threads(Config.model_validate({'training': {'compiled': True, 'threads': 1}}), Workers())\n"
+        "with choose_threads(Config.model_validate({'training': {'compiled': True, 'threads': 1}}), Workers()):\n"
         "    import scipy.linalg.cython_blas\n"
         "    print(*[library['num_threads'] for library in threadpool_info() if library['user_api'] == 'blas'])\n"
     )

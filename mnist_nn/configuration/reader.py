@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
+@dataclass(frozen=True)
+class Override:
+    """A value that replaces another. `place` says in errors where it was given."""
+
+    keys: Keys
+    value: Any
+    place: str
+
+
 def read_config(config: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a recipe or a YAML file, and apply overrides such as "training.epochs=5". Raises ConfigError.
 
@@ -50,40 +60,54 @@ def read_config(config: str | Path, overrides: Sequence[str] = ()) -> Config:
         return parse_config(recipe_text(config), f"recipe {config}", overrides)
     path = Path(config)
     try:
-        content = read_regular(path, MAX_BYTES)
+        text = read_text(path)
     except FileNotFoundError:
         if isinstance(config, Path):
             raise ConfigError(f"{path}: there is no such file") from None
         raise ConfigError(
             f"{path}: is neither a file nor a recipe; the recipes are {', '.join(recipe_names())}"
         ) from None
+    return parse_config(text, str(path), overrides)
+
+
+def read_text(path: Path) -> str:
+    """The text of a YAML file. Raises FileNotFoundError where there is none, ConfigError where it cannot be read."""
+    try:
+        return read_regular(path, MAX_BYTES).decode("utf-8")
+    except FileNotFoundError:
+        raise
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8 text; a configuration is a YAML file") from None
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         if getattr(error, "errno", None) == errno.EFBIG:
             raise ConfigError(f"{path}: larger than {MAX_BYTES // 1024} KB; is it a configuration?") from None
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start} is not UTF-8 text; a configuration is a YAML file") from None
-    return parse_config(text, str(path), overrides)
 
 
 def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
     """Read a configuration given as text. `name` stands for the file in errors. Raises ConfigError."""
-    values, lines = _load_yaml(text, name)
+    values, lines = load_yaml(text, name)
     if values is None:
         raise ConfigError(f"{name}: is empty; `nn config` prints a complete configuration to start from")
     if not isinstance(values, dict):
         raise ConfigError(f"{name}: must be a mapping of keys such as `seed: 0`, not {quote(values)}")
     places = {path: f"{name}:{line}" for path, line in lines.items()}
-    for override in overrides:
-        place = f"--set {shorten(escape(override))}"
-        path, value = _parse_override(override, place)
-        _set(values, path, value, place)
+    return _validated(values, places, name, [parse_override(override) for override in overrides])
+
+
+def override(config: Config, name: str, overrides: Sequence[Override]) -> Config:
+    """The configuration with other values. `name` stands for the configuration in errors. Raises ConfigError."""
+    return _validated(config.plain(), {}, name, overrides)
+
+
+def _validated(values: Any, places: dict[Keys, str], name: str, overrides: Sequence[Override]) -> Config:
+    for each in overrides:
+        path = each.keys
+        _set(values, path, each.value, each.place)
         for given in [known for known in places if known[: len(path)] == path]:
             del places[given]  # the override replaces these values
         for n in range(1, len(path) + 1):  # the override may have made these sections
-            places.setdefault(path[:n], place)
+            places.setdefault(path[:n], each.place)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -92,10 +116,10 @@ def parse_config(text: str, name: str, overrides: Sequence[str] = ()) -> Config:
 
 def read_value(text: str, place: str) -> Any:
     """The value that the YAML text of an option such as --set stands for. `place` is the option. Raises ConfigError."""
-    return _load_yaml(text, place)[0]
+    return load_yaml(text, place)[0]
 
 
-def _load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
+def load_yaml(text: str, name: str) -> tuple[Any, dict[Keys, int]]:
     """The values in the text, and the line number of each value."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
@@ -156,15 +180,21 @@ def _collect_lines(node: Node, path: Keys, lines: dict[Keys, int], file: str) ->
             _collect_lines(value, (*path, i), lines, file)
 
 
-def _parse_override(override: str, place: str) -> tuple[Keys, Any]:
-    key, equals, text = override.partition("=")
+def parse_override(text: str) -> Override:
+    """Read an override such as "training.epochs=5". Raises ConfigError."""
+    place = f"--set {shorten(escape(text))}"
+    key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"{place}: needs the form KEY=VALUE, such as training.epochs=5")
-    value = read_value(text, place)
+    return Override(parse_keys(key, place), read_value(value, place), place)
+
+
+def parse_keys(key: str, place: str) -> Keys:
+    """Read a key with its sections, such as "training.epochs". `place` says where it stands. Raises ConfigError."""
     parts = key.strip().split(".")
     if len(parts) > MAX_DEPTH:
         raise ConfigError(f"{place}: nested more than {MAX_DEPTH} deep")
-    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts), value
+    return tuple(int(part) if re.fullmatch("[0-9]{1,9}", part) else part for part in parts)
 
 
 def _set(values: Any, path: Keys, value: Any, place: str) -> None:

@@ -3,11 +3,13 @@
 config.yaml                    the complete configuration; training with it repeats the run
 metrics.csv                    one row per epoch
 gradients.csv                  one row per epoch (from 0) and layer, if training.gradient_norms is true
+evaluations.csv                one row per evaluation, see `evaluations`
 checkpoints/last.safetensors   the state at the last save
 checkpoints/best.safetensors   the state after the best epoch so far
 run.json                       status, versions, machine, data digests, final figures, fingerprint; the configuration
                                once more, because JSON is read 100 times faster than YAML
 .lock                          locked by the process that trains
+.evaluations.lock              locked by the process that writes evaluations.csv, for an instant
 """
 
 import contextlib
@@ -20,8 +22,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from data_scripts.files import create_directory, remove_leftovers, write_atomically
 
 from ..configuration.reader import MAX_BYTES
@@ -32,9 +32,9 @@ from ..training.state import EpochResult, GradientNorms, TrainingState
 from .checkpoint import save_checkpoint
 from .description import read_description, recorded, write_description
 from .epoch_table import EpochTable, Row
+from .lock import is_locked, locked
 
 MAX_NUMBER = 2**53 - 1  # of a run; whoever reads run.json may take it for a floating-point number
-PATIENCE = 0.2  # seconds to wait for a lock, which `is_held` takes for an instant
 HOUR = 3600  # seconds after which a half-made run directory belongs to no living process
 
 CheckpointName = Literal["best", "last"]
@@ -60,6 +60,10 @@ class RunDirectory:
         return self.path / "run.json"
 
     @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
     def exists(self) -> bool:
         """Whether the directory holds a run."""
         return self.description_file.is_file()
@@ -68,8 +72,17 @@ class RunDirectory:
         return self.path / "checkpoints" / f"{name}.safetensors"
 
     @classmethod
-    def create(cls, path: Path, config: Config, state: TrainingState, description: dict[str, Any]) -> "RunDirectory":
+    def create(
+        cls,
+        path: Path,
+        config: Config,
+        state: TrainingState,
+        description: dict[str, Any],
+        number: int | None = None,
+    ) -> "RunDirectory":
         """Make a new run directory, and write everything that is known before training.
+
+        `number` orders the runs beside each other. By default it is one more than the highest number there.
 
         The directory appears at once, with all its files: a process that dies earlier leaves nothing at `path`.
         Raises RunError where the directory exists already or cannot be made.
@@ -96,7 +109,8 @@ class RunDirectory:
                 run.configure(config)
                 run.metrics_table.write([])
                 save_checkpoint(run.checkpoint("last"), config, state)
-                started = {"number": 1 + _highest_number(path.parent), "started": now(), "status": "running"}
+                number = 1 + _highest_number(path.parent) if number is None else number
+                started = {"number": number, "started": now(), "status": "running"}
                 write_description(run.description_file, {**description, "config": recorded(config), **started})
         except FileExistsError:
             raise _exists_already(path) from None
@@ -112,33 +126,15 @@ class RunDirectory:
 
         Raises RunError where another process holds the lock. The system releases the lock of a killed process.
         """
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=PATIENCE, poll_interval=PATIENCE / 10)
-        except Timeout:
-            raise RunError(f"{self.path}: another process is training this run; wait for it, or stop it") from None
-        except OSError as error:
-            raise RunError(f"{self.path / '.lock'}: cannot be locked: {error.strerror}; remove it") from None
-        try:
+        with locked(self._lock, f"{self.path}: another process is training this run; wait for it, or stop it"):
             for directory in (self.path, self.checkpoint("last").parent):
                 with contextlib.suppress(FileNotFoundError):
                     remove_leftovers(directory)
             yield
-        finally:
-            lock.release()
 
     def is_held(self) -> bool:
         """Whether a process trains this run. True too where that cannot be found out, as with another user's files."""
-        file = self.path / ".lock"
-        if not file.exists():
-            return False
-        lock = FileLock(file)
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):
-            return True
-        lock.release()
-        return False
+        return is_locked(self._lock)
 
     def configure(self, config: Config) -> None:
         """Write config.yaml, and the same configuration into run.json if the run has one.
