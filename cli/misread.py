@@ -1,4 +1,4 @@
-"""Draw the images that a network misreads, on one sheet."""
+"""Draw the images that a network or a committee misreads, on one sheet."""
 
 from math import ceil, sqrt
 from pathlib import Path
@@ -10,7 +10,8 @@ from .sheet import Captioned, check_sheet, write_sheet
 from .text import note
 
 if TYPE_CHECKING:
-    from mnist_nn import Config, Examples, Network
+    from mnist_nn import Config, Examples
+    from mnist_nn.examples.dataset import Labels
 
 OPTION = "--misread"
 MAX_DIGITS = 400  # on one sheet
@@ -30,16 +31,14 @@ def check_square(examples: "Examples") -> None:
         raise click.UsageError(f"{OPTION}: needs square images, but these are {height} × {width} pixels")
 
 
-def draw_misread(path: Path, network: "Network", examples: "Examples") -> None:
+def draw_misread(path: Path, examples: "Examples", answered: "Labels") -> None:
     """Write the misread digits to `path`, sorted by label, each with a caption such as "4  as  9".
 
     The sheet holds at most MAX_DIGITS: the first misread ones of `examples`.
     """
     import numpy as np
 
-    from mnist_nn.training.evaluation import answers
-
-    labels, answered = examples.labels, answers(network, examples)
+    labels = examples.labels
     wrong = np.flatnonzero(answered != labels)
     if not len(wrong):
         note("no digit is misread; no sheet is written")

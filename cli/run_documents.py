@@ -33,6 +33,8 @@ def _run(record: "RunRecord") -> dict[str, Any]:
         "accuracy_on": record.accuracy_on,
         "settings": record.settings,
         "damage": record.damage or None,
+        "test_accuracy": record.test_accuracy,
+        "tested": record.test.time if record.test else None,
     }
 
 
@@ -50,26 +52,39 @@ def _group(group: "Group") -> dict[str, Any]:
         "status": dict(Counter(record.status for record in group.records)),
         "epochs": {"min": min(epochs), "max": max(epochs)},
         "accuracy_on": next((record.accuracy_on for record in group.records if record.accuracy_on), None),
-        "accuracy": {
-            "n": len(group.accuracies),
-            "mean": group.mean,
-            "deviation": group.deviation,
-            "min": min(group.accuracies, default=None),
-            "max": max(group.accuracies, default=None),
-        },
+        "accuracy": statistics_of(group.accuracies),
         "settings": group.settings,
         "data": group.data,
         "runs": [
-            {"path": str(record.path), "seed": record.settings[SEED], "accuracy": record.accuracy}
+            {
+                "path": str(record.path),
+                "seed": record.settings[SEED],
+                "accuracy": record.accuracy,
+                "test_accuracy": record.test_accuracy,
+            }
             for record in group.records
         ],
+        "test_accuracy": statistics_of(group.test_accuracies),
+    }
+
+
+def statistics_of(accuracies: Sequence[float]) -> dict[str, int | float | None]:
+    """Return the number, mean, sample standard deviation, minimum and maximum. What does not exist is None."""
+    from mnist_nn.runs.comparing import deviation, mean
+
+    return {
+        "n": len(accuracies),
+        "mean": mean(accuracies),
+        "deviation": deviation(accuracies),
+        "min": min(accuracies, default=None),
+        "max": max(accuracies, default=None),
     }
 
 
 def runs_as_csv(records: "Sequence[RunRecord]", keys: Sequence[str]) -> str:
     """Return a table with the fields of `--json`. Of the settings it has only those in `keys`."""
     fields = ["name", "path", "recipe", "number", "started", "status", "epochs", "seconds", "best_epoch"]
-    fields += ["accuracy", "accuracy_on", "damage"]
+    fields += ["accuracy", "accuracy_on", "damage", "test_accuracy", "tested"]
     rows = []
     for record in records:
         run = _run(record)
@@ -80,14 +95,14 @@ def runs_as_csv(records: "Sequence[RunRecord]", keys: Sequence[str]) -> str:
 def groups_as_csv(groups: "Sequence[Group]", keys: Sequence[str]) -> str:
     """Return a table with a row for each group. Its `n` counts all runs of the group."""
     fields = ["n", "epochs_min", "epochs_max", "accuracy_on"]
-    figures = ["n", "mean", "deviation", "min", "max"]
+    figures = [(name, key) for name in ("accuracy", "test_accuracy") for key in statistics_of([])]
     rows = []
     for group in groups:
         document = _group(group)
         values = [document["n"], document["epochs"]["min"], document["epochs"]["max"], document["accuracy_on"]]
-        values += [document["accuracy"][name] for name in figures]
+        values += [document[name][key] for name, key in figures]
         rows.append([*values, *(_cell(group.settings[key]) for key in keys)])
-    return _as_csv([*fields, *(f"accuracy_{name}" for name in figures), *keys], rows)
+    return _as_csv([*fields, *(f"{name}_{key}" for name, key in figures), *keys], rows)
 
 
 def _cell(value: Any) -> Any:

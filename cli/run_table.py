@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHORTEST_NAME, SHORTEST_SETTING = 16, 12  # in characters, on a narrow terminal
 LONGEST_SETTING = 24  # on any terminal
 REASONS = 5  # why runs are damaged, on stderr
+STAR = "* accuracy on the training examples, because none are held out"
 STATUS_COLOURS = {
     "running": "green", "stopped": "yellow", "interrupted": "yellow", "diverged": "bright_red", "damaged": "bright_red",
 }  # fmt: skip
@@ -53,6 +54,8 @@ def list_runs(
     as_csv: bool,
 ) -> None:
     """Compare runs in a table: the settings in which they differ, best accuracy, training time.
+
+    If `nn evaluate` has measured runs on the test set, their test accuracy is shown too.
 
     DIR is a run directory, or a directory that holds runs. Default: runs.
 
@@ -112,14 +115,20 @@ def explain(every: "Sequence[RunRecord]", records: "Sequence[RunRecord]", *, gro
     if not records:
         note(f"--where: none of {counted(len(every), 'run')} is like this")
     if text and any(record.accuracy_on == "train" for record in records):
-        note("* accuracy on the training examples, because none are held out")
-    damaged = [record for record in records if record.status == "damaged"]
-    for record in damaged[:REASONS]:
-        note(f"damaged: {printable(record.damage)}")
-    if len(damaged) > REASONS:
-        note(f"and {len(damaged) - REASONS:,} more are damaged; --json has the reason for each")
-    if group and damaged:
-        note(f"{counted(len(damaged), 'damaged run')} left out")
+        note(STAR)
+    explain_damage(records, left_out=group)
+
+
+def explain_damage(records: "Sequence[RunRecord]", *, left_out: bool) -> None:
+    """Print on stderr what is damaged, and how many runs are left out for this, if they are."""
+    reasons = [record.damage for record in records if record.damage]
+    for reason in reasons[:REASONS]:
+        note(f"damaged: {printable(reason)}")
+    if len(reasons) > REASONS:
+        note(f"and {len(reasons) - REASONS:,} more are damaged; `nn runs --json` has the reason for each")
+    damaged = sum(record.status == "damaged" for record in records)
+    if left_out and damaged:
+        note(f"{counted(damaged, 'damaged run')} left out")
 
 
 def run_columns(records: "Sequence[RunRecord]", keys: Sequence[str]) -> list[Column]:
@@ -130,12 +139,14 @@ def run_columns(records: "Sequence[RunRecord]", keys: Sequence[str]) -> list[Col
     settings = setting_columns([record.settings for record in records], keys)
     settings = [replace(column, drop=place if place <= 2 else place + 2) for place, column in enumerate(settings, 1)]
     figures = [None if record.status == "damaged" and not record.epochs else record for record in records]
+    tested = [record.test_accuracy for record in records]
     return [
         Column("name", unambiguous_names(records), least=SHORTEST_NAME),
         Column("status", [record.status for record in records]),
         Column("epochs", [str(record.epochs) if record else "–" for record in figures], right=True, drop=3),
         *settings,
         Column("accuracy", starred([(r.accuracy, r.accuracy_on) for r in records]), right=True),
+        *([] if set(tested) == {None} else [Column("test", percentages(tested), right=True)]),
         Column("time", [duration(record.seconds) if record else "–" for record in figures], right=True, drop=4),
     ]
 
@@ -150,16 +161,31 @@ def group_columns(groups: "Sequence[Group]", keys: Sequence[str]) -> list[Column
         *setting_columns([group.settings for group in groups], keys),
         Column("n", [str(len(group.records)) for group in groups], right=True),
         Column("mean ± s.d.", with_deviation(groups, on), right=True),
+        *test_columns(groups),
         Column("min", starred(list(zip(least, on, strict=True))), right=True, drop=every + 1),
         Column("max", starred(list(zip(most, on, strict=True))), right=True, drop=every + 2),
         Column("epochs", [span([r.epochs for r in group.records]) for group in groups], right=True, drop=every + 4),
     ]
     if any(record.status != "finished" for group in groups for record in group.records):
         columns.append(Column("status", [statuses(group) for group in groups], drop=every + 3))
-    shown = [tuple(group.settings[key] for key in keys) for group in groups]
-    if any(shown.count(settings) > 1 for settings in shown):  # then only the examples differ
-        columns.insert(0, Column("data", [printable(group.data[:8]) for group in groups]))
+    if data := data_column(groups, keys):
+        columns.insert(0, data)
     return columns
+
+
+def data_column(groups: "Sequence[Group]", keys: Sequence[str]) -> Column | None:
+    """Return a column with the digest of each group's examples if some groups differ in the examples alone."""
+    shown = [tuple(group.settings[key] for key in keys) for group in groups]
+    if any(shown.count(settings) > 1 for settings in shown):
+        return Column("data", [printable(group.data[:8]) for group in groups])
+    return None
+
+
+def test_columns(groups: "Sequence[Group]") -> list[Column]:
+    """Return a column with the mean test accuracy of each group, or none if no run was measured on the test set."""
+    if not any(group.test_accuracies for group in groups):
+        return []
+    return [Column("test ± s.d.", means_with_deviation([group.test_accuracies for group in groups]), right=True)]
 
 
 def setting_columns(settings: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[Column]:
@@ -177,8 +203,8 @@ def setting_columns(settings: Sequence[dict[str, Any]], keys: Sequence[str]) -> 
     return columns
 
 
-def show(columns: Sequence[Column], terminal: "Terminal") -> None:
-    """Print a table that fits the terminal. A pipe gets every column whole."""
+def show(columns: Sequence[Column], terminal: "Terminal", other: str = "--csv") -> None:
+    """Print a table that fits the terminal. A pipe gets every column whole. `other` is an option that has them too."""
     width, spell_out = stdout_width(), terminal.spell_out
     columns = [
         replace(column, heading=spell_out(column.heading), cells=list(map(spell_out, column.cells)))
@@ -200,7 +226,7 @@ def show(columns: Sequence[Column], terminal: "Terminal") -> None:
     click.echo("\n".join((" " * GAP).join(line).rstrip() for line in zip(*parts, strict=True)))
     if left_out:
         names = ", ".join(column.heading for column in left_out)
-        note(f"too narrow for {names}; --csv has all columns, and so has a wider terminal or a pipe")
+        note(f"too narrow for {names}; {other} has all columns, and so has a wider terminal or a pipe")
 
 
 def unambiguous_names(records: "Sequence[RunRecord]") -> list[str]:
@@ -219,13 +245,25 @@ def starred(accuracies: Sequence[tuple[float | None, str | None]]) -> list[str]:
     ]
 
 
+def percentages(accuracies: Sequence[float | None]) -> list[str]:
+    """Return accuracies as percentages, with a dash for None."""
+    return starred([(accuracy, None) for accuracy in accuracies])
+
+
 def with_deviation(groups: "Sequence[Group]", on: Sequence[str | None]) -> list[str]:
-    """Return each mean with its standard deviation, which a single run does not have."""
-    means = starred([(group.mean, one) for group, one in zip(groups, on, strict=True)])
-    deviations = ["" if group.deviation is None else f"{100 * group.deviation:.2f}" for group in groups]
+    """Return the mean accuracy of each group with its standard deviation, which a single run does not have."""
+    return means_with_deviation([group.accuracies for group in groups], on)
+
+
+def means_with_deviation(accuracies: Sequence[Sequence[float]], on: Sequence[str | None] = ()) -> list[str]:
+    """Return the mean of each sequence of accuracies with its standard deviation, and with the star of `starred`."""
+    from mnist_nn.runs.comparing import deviation, mean
+
+    means = starred(list(zip(map(mean, accuracies), on or [None] * len(accuracies), strict=True)))
+    deviations = ["" if (found := deviation(one)) is None else f"{100 * found:.2f}" for one in accuracies]
     width = max(map(len, deviations))
-    spreads = [f" ± {deviation:>{width}}" if deviation else " " * (width + 3) * bool(width) for deviation in deviations]
-    return [mean + spread for mean, spread in zip(means, spreads, strict=True)]
+    spreads = [f" ± {found:>{width}}" if found else " " * (width + 3) * bool(width) for found in deviations]
+    return [one + spread for one, spread in zip(means, spreads, strict=True)]
 
 
 def statuses(group: "Group") -> str:

@@ -24,6 +24,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def percent(ratio: float | None) -> str:
+    """Format a ratio as a percentage with two decimals, or as a dash for None."""
+    return "–" if ratio is None else f"{100 * ratio:.2f}%"
+
+
 def number(value: float) -> str:
     """Format a number with its sign in nine columns: with six decimals, seven digits, or an exponent."""
     size = abs(value)

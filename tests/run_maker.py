@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mnist_nn import Config, initial_state
+from mnist_nn import Config, initial_state, save_checkpoint
 from mnist_nn.runs.epoch_table import Row
 from mnist_nn.runs.run_directory import RunDirectory
 
@@ -40,3 +40,24 @@ def describe(path: Path, **description: Any) -> None:
     file = path / "run.json"
     values = json.loads(file.read_text()) | description
     file.write_text(json.dumps({key: value for key, value in values.items() if value is not ...}))
+
+
+def make_measurable_run(
+    path: str | Path,
+    digits: Path,
+    settings: dict[str, Any] | None = None,
+    *,
+    accuracy: float = 0.5,
+    hidden: int = 12,
+    **description: Any,
+) -> Path:
+    """Make a run for the digits in a directory, with an untrained network as its checkpoint `best`."""
+    values = {"data": {"source": "idx", "dir": str(digits), "validation": 50}, "network": {"sizes": [784, hidden, 10]}}
+    for section, changed in (settings or {}).items():
+        values[section] = values.get(section, {}) | changed if isinstance(changed, dict) else changed
+    config = Config.model_validate(values)
+    run = make_run(path, values, accuracies=(accuracy,), **description)
+    state = initial_state(config)
+    state.epoch = 1
+    save_checkpoint(run / "checkpoints" / "best.safetensors", config, state)
+    return run

@@ -322,7 +322,7 @@ def test_an_unknown_key_is_answered_with_the_nearest(word: str, meant: str) -> N
 
 
 def test_a_key_near_to_none_lists_the_columns() -> None:
-    expected = "--sort qqq: unknown key; the keys are name, status, epochs, accuracy, time, and those of a configuration, which `nn config` prints"
+    expected = "--sort qqq: unknown key; the keys are name, status, epochs, accuracy, test, time, and those of a configuration, which `nn config` prints"
     with pytest.raises(ConfigError) as error:
         sort_records([], "qqq")
     assert str(error.value) == expected

@@ -172,7 +172,7 @@ def test_statuses_are_coloured_on_a_terminal_only(nn: Command, monkeypatch: pyte
 
 RUN_FIELDS = [
     "name", "path", "recipe", "number", "started", "status", "epochs", "seconds", "best_epoch", "accuracy",
-    "accuracy_on", "settings", "damage",
+    "accuracy_on", "settings", "damage", "test_accuracy", "tested",
 ]  # fmt: skip
 
 
@@ -192,10 +192,13 @@ def test_the_json_of_groups_has_exactly_the_documented_fields(nn: Command, runs:
     assert list(document) == ["differing", "groups"]
     assert document["differing"] == ["training.learning_rate"]
     group = document["groups"][1]
-    assert list(group) == ["n", "status", "epochs", "accuracy_on", "accuracy", "settings", "data", "runs"]
+    assert list(group) == [
+        "n", "status", "epochs", "accuracy_on", "accuracy", "settings", "data", "runs", "test_accuracy",
+    ]  # fmt: skip
     assert group["accuracy"] == {"n": 3, "mean": 0.625, "deviation": 0.125, "min": 0.5, "max": 0.75}
     assert (group["n"], group["status"], group["epochs"]) == (3, {"finished": 3}, {"min": 3, "max": 3})
-    assert group["runs"][1] == {"path": "runs/0.5-1", "seed": 1, "accuracy": 0.75}
+    assert group["runs"][1] == {"path": "runs/0.5-1", "seed": 1, "accuracy": 0.75, "test_accuracy": None}
+    assert group["test_accuracy"] == {"n": 0, "mean": None, "deviation": None, "min": None, "max": None}
 
 
 def test_the_csv_has_the_fields_of_the_json(nn: Command, runs: Path) -> None:
@@ -235,7 +238,7 @@ def test_many_damaged_runs_are_counted(nn: Command) -> None:
         (make_run(f"runs/{i}") / "metrics.csv").unlink()
     lines = nn("runs").err.splitlines()
     assert lines[0] == "damaged: runs/0/metrics.csv: is damaged, or cannot be read: No such file or directory"
-    assert lines[5:] == ["and 2 more are damaged; --json has the reason for each"]
+    assert lines[5:] == ["and 2 more are damaged; `nn runs --json` has the reason for each"]
 
 
 def test_hostile_names_cannot_colour_the_terminal(nn: Command) -> None:

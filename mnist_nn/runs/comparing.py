@@ -22,6 +22,7 @@ from ..errors import ConfigError, RunError
 from ..training.state import EpochResult
 from .description import RunDescription
 from .epoch_table import Row
+from .evaluations import RecordedEvaluation, read_evaluations
 from .run_directory import RunDirectory, numbers
 
 SEED = "seed"
@@ -39,7 +40,8 @@ class RunRecord:
 
     A run is `stopped` if its process was killed: run.json says "running", but no process holds its lock. A `damaged`
     run has the reason in `damage`, and holds what could be read. `epochs` are the completed ones, `seconds` their
-    training time. `best` is the best of them, None before the first.
+    training time. `best` is the best of them, None before the first. `evaluations` are the recorded ones; if these
+    alone are damaged, only `damage` says so, because the run itself is whole.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class RunRecord:
     seconds: float = 0.0
     best: EpochResult | None = None
     damage: str = ""
+    evaluations: Sequence[RecordedEvaluation] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:
@@ -70,6 +73,20 @@ class RunRecord:
     def accuracy(self) -> float | None:
         """The accuracy of the best epoch, from 0 to 1, on the examples held out. None before the first epoch."""
         return None if self.best is None else self.best.quality[0]
+
+    @property
+    def test(self) -> RecordedEvaluation | None:
+        """The last evaluation of the best epoch on the test set of the run's own data source. None without any."""
+        epoch, source = self.best and self.best.epoch, self.settings.get("data.source")
+        for one in reversed(self.evaluations):
+            if (one.split, one.checkpoint, one.epoch, one.source) == ("test", "best", epoch, source):
+                return one
+        return None
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """The accuracy of `test`, from 0 to 1. None without any."""
+        return None if self.test is None else self.test.accuracy
 
 
 @dataclass(frozen=True)
@@ -96,12 +113,27 @@ class Group:
     @property
     def mean(self) -> float | None:
         """The mean of the accuracies. None if there are none."""
-        return statistics.fmean(self.accuracies) if self.accuracies else None
+        return mean(self.accuracies)
 
     @property
     def deviation(self) -> float | None:
         """The sample standard deviation of the accuracies, with n − 1. None for fewer than two."""
-        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else None
+        return deviation(self.accuracies)
+
+    @property
+    def test_accuracies(self) -> list[float]:
+        """The test accuracies of the runs that were measured on the test set."""
+        return [record.test_accuracy for record in self.records if record.test_accuracy is not None]
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean. None without any value."""
+    return statistics.fmean(values) if values else None
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """The sample standard deviation, with n − 1. None for fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def read_records(directory: Path) -> list[RunRecord]:
@@ -116,15 +148,20 @@ def read_records(directory: Path) -> list[RunRecord]:
         )
     if RunDirectory(directory).exists:
         return [read_record(RunDirectory(directory))]
-    try:
-        runs = [RunDirectory(path) for path in directory.iterdir() if _is_listed(path)]
-    except OSError as error:
-        raise RunError(f"{directory}: cannot be read: {error.strerror}") from None
+    runs = runs_in(directory)
     if not runs:
         raise RunError(
             f"{directory}: there are no runs here yet; make one with `nn train quickstart`, or name a run directory"
         )
     return sorted(map(read_record, runs), key=lambda r: (r.status == "damaged", r.number, r.started, r.name))
+
+
+def runs_in(directory: Path) -> list[RunDirectory]:
+    """The runs directly in a directory, in any order, damaged runs too. Raises RunError where it cannot be read."""
+    try:
+        return [RunDirectory(path) for path in directory.iterdir() if _is_listed(path)]
+    except OSError as error:
+        raise RunError(f"{directory}: cannot be read: {error.strerror}") from None
 
 
 def _is_listed(path: Path) -> bool:
@@ -152,9 +189,11 @@ def read_record(run: RunDirectory) -> RunRecord:
             "best": max(results, key=lambda result: result.quality, default=None),
         }
         killed = described.status == "running" and not run.is_held()
-        return RunRecord(run.path, "stopped" if killed else described.status, **found)
+        found |= {"status": "stopped" if killed else described.status}
+        found |= {"evaluations": tuple(read_evaluations(run))}
     except (RunError, ConfigError) as error:
-        return RunRecord(run.path, damage=str(error), **found)
+        found |= {"damage": str(error)}
+    return RunRecord(run.path, **found)
 
 
 def _config_of(run: RunDirectory, described: RunDescription) -> Config:

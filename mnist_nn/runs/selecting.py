@@ -12,12 +12,13 @@ from ..configuration.reader import read_value
 from ..errors import ConfigError
 from .comparing import NOT_COMPARED, RecordStatus, RunRecord, setting_keys, setting_text
 
-COLUMNS = ("name", "status", "epochs", "accuracy", "time")
+COLUMNS = ("name", "status", "epochs", "accuracy", "test", "time")
 # Words that are no short names of keys, because a reader would take them for a figure of the run.
 RESERVED = {*COLUMNS, "validation"}
 MEANT = {
     **dict.fromkeys(("run", "path", "dir"), "name"),
     **dict.fromkeys(("best", "acc", "train", "validation", "train_accuracy", "validation_accuracy"), "accuracy"),
+    **dict.fromkeys(("test_accuracy", "tested"), "test"),
     **dict.fromkeys(("seconds", "duration"), "time"),
     "state": "status",
 }
@@ -36,6 +37,8 @@ def value_of(record: RunRecord, key: str) -> Any:
     match key:
         case "name" | "status" | "epochs" | "accuracy":
             return getattr(record, key)
+        case "test":
+            return record.test_accuracy
         case "time":
             return record.seconds
     return record.settings.get(key)

@@ -1,0 +1,1 @@
+"""The command `nn evaluate`: networks measured alone and as a committee."""
