@@ -13,21 +13,21 @@ def refuse_directory(option: str, path: Path) -> None:
         raise click.UsageError(f"{option} {path}: is a directory; give a file name")
 
 
-def refuse_other_file(option: str, path: Path, mark: bytes) -> None:
+def refuse_other_file(option: str, path: Path, mark: bytes, within: int = 1000) -> None:
     """Raise UsageError if `path` exists, unless `nn` wrote this kind of file there before.
 
-    Such a file has `mark` in its first 1000 bytes.
+    Such a file has `mark` in its first bytes, `within` of them.
     """
     refuse_directory(option, path)
-    if path.exists() and not (path.is_file() and mark in _beginning(path)):
+    if path.exists() and not (path.is_file() and mark in _beginning(path, within)):
         raise click.UsageError(
             f"{option} {path}: already exists and was not written by this command; choose another name"
         )
 
 
-def _beginning(path: Path) -> bytes:
+def _beginning(path: Path, length: int) -> bytes:
     with path.open("rb") as file:
-        return file.read(1000)
+        return file.read(length)
 
 
 def write_file(option: str, path: Path, content: bytes) -> None:
