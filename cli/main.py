@@ -12,12 +12,14 @@ import click
 
 from .config import config
 from .download import download
-from .evaluate import evaluate
+from .evaluating.command import evaluate
 from .failure import EXIT_FAILURE, explain, report
 from .inspecting.command import inspect_gradients
 from .interruption import Interrupted, catch_signals
 from .launcher import launched
+from .plotting.command import plot
 from .run_table import list_runs
+from .sweeping.command import sweep
 from .train import train
 
 
@@ -58,13 +60,15 @@ def nn(context: click.Context) -> None:
       nn train                train on MNIST
       nn evaluate             measure the newest run
       nn runs                 compare your runs
+      nn plot                 see how the newest run was trained
+      nn sweep                find the better setting, over several seeds
       nn inspect-gradients    take its gradient apart
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, list_runs, inspect_gradients, download, config):
+for command in (train, sweep, evaluate, list_runs, plot, inspect_gradients, download, config):
     nn.add_command(command)
 
 

@@ -17,11 +17,12 @@ ROOMS: dict[str, set[str]] = {
     "training": {"chapter", "configuration", "examples"},
     "explaining": {"chapter", "configuration", "examples"},
     "runs": {"chapter", "configuration", "examples", "training"},
+    "sweeps": {"configuration", "runs"},
 }
 # The files of the chapter in reading order: each may import the files before it.
 CHAPTER = ["activation", "cost", "network", "backprop", "sgd"]
 # What mnist_nn must not import.
-FORBIDDEN = {"click", "requests", "tqdm", "socket", "os", "mpi4py", "cli", "nn_cli"}
+FORBIDDEN = {"click", "requests", "tqdm", "socket", "os", "mpi4py", "distributed", "cli", "nn_cli"}
 
 
 def package(name: str) -> Path:
@@ -139,6 +140,10 @@ def test_help_loads_no_heavy_modules() -> None:
         "tqdm",
         "safetensors",
         "mpi4py",
+        "distributed",
+        "matplotlib",
+        "uniplot",
+        "multiprocessing",
         "concurrent",
         "mnist_nn",
         "data_scripts",

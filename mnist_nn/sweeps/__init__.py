@@ -1,0 +1,1 @@
+"""Sweeps: many runs from one plan, and which setting is the best."""
