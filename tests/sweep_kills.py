@@ -8,6 +8,7 @@ Runs `nn` and `dask` from the environment of this Python, in a temporary directo
 """
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -34,16 +35,13 @@ def start(*command: object) -> psutil.Popen:
 
 def kill(process: psutil.Process) -> None:
     """Kill a process and its children, as a machine that loses its power does."""
-    for one in [*process.children(recursive=True), process]:
-        with_suppressed(one)
-    process.wait()
-
-
-def with_suppressed(process: psutil.Process) -> None:
     try:
-        process.kill()
+        for one in [*process.children(recursive=True), process]:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
     except psutil.NoSuchProcess:
-        pass
+        pass  # it has ended by itself
+    process.wait()
 
 
 class Dask:
@@ -134,7 +132,11 @@ def campaign(kind: str, kills: int, expected: dict[str, str], randomness: random
                     except psutil.TimeoutExpired:
                         if found := victims(kind, command, dask):
                             victim = randomness.choice(found)
-                            kill(victim) if victim is not command else (command.kill(), command.wait())
+                            if victim is command:  # its workers must end by themselves
+                                command.kill()
+                                command.wait()
+                            else:
+                                kill(victim)
                             killed += 1
                         if dask and kind == "dask-worker":
                             dask.mend()
@@ -145,20 +147,18 @@ def campaign(kind: str, kills: int, expected: dict[str, str], randomness: random
             assert found == expected, f"{kind}: other bits, or a trial lost: {sorted(found.items() ^ expected.items())}"
             left = [path for path in Path("sweeps", name).iterdir() if path.name.endswith(".nn-tmp")]
             assert not left, left
-    print(f"{kind}: {killed} kills, {sweeps} sweeps, {lives} commands: every trial finished with the same bits", flush=True)
+    print(f"{kind}: {killed} kills, {sweeps} sweeps, {lives} commands: all trials have the same bits", flush=True)
 
 
 def main() -> None:
     kinds, kills = ([sys.argv[1]], int(sys.argv[2])) if len(sys.argv) > 2 else (KINDS, 20)
     with tempfile.TemporaryDirectory() as directory:
-        import os
-
         os.chdir(directory)
         expected = by_hand(Path("by-hand"))
         assert len(expected) == 18
         for kind in kinds:
             campaign(kind, kills, expected, random.Random(kind))
-        left = [p.cmdline() for p in psutil.process_iter() if "multiprocessing" in " ".join(p.cmdline()) and p.cwd() == directory]
+        left = [p.cmdline() for p in psutil.process_iter() if "spawn" in " ".join(p.cmdline()) and p.cwd() == directory]
         assert not left, left
 
 
