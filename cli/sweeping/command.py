@@ -1,12 +1,14 @@
 """`nn sweep`: train many settings with several seeds each, and compare them."""
 
+import re
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..launcher import launched
 from ..text import counted, note, printable
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from mnist_nn.sweeps.sweep_directory import SweepDirectory
 
     from .engines import Engine
-
-SWEEPS = Path("sweeps")
 
 
 @click.command(short_help="Train many settings with several seeds each, and compare them.")
@@ -77,8 +77,12 @@ def sweep(
         raise click.UsageError("--resume uses the sweep's own plan; only --jobs, --on and --quiet go with it")
     if config is not None and plan is not None:
         raise click.UsageError("CONFIG and --plan exclude each other; write `config: …` into the plan")
-    if not (on in ("local", "mpi") or on.startswith("dask://")):
+    if name is not None and (Path(name).name != name or name in ("", "..")):
+        raise click.UsageError(f"--name {name}: must be a name, not a path; the sweep is written into sweeps/NAME")
+    if not (on in ("local", "mpi") or re.fullmatch(r"dask://\S+:[0-9]{1,5}", on)):
         raise click.UsageError(f"--on {on}: must be local, mpi, or dask://HOST:PORT")
+    if on != "mpi" and launched().processes > 1:
+        raise click.UsageError(f"--on {on}: each of {launched().processes} processes would run the sweep; add --on mpi")
     if jobs is not None and on != "local":
         raise click.UsageError(f"--jobs goes with --on local; the number of workers decides on {on}")
     from . import engines
@@ -89,16 +93,16 @@ def sweep(
             engine = held.enter_context(engines.mpi())
             if engine is None:  # this process has worked for process 0
                 return
+        elif on != "local":
+            engine = held.enter_context(engines.dask(on))
         if resume is not None:
             directory, resolved, trials = _open(resume)
         else:
             asked = _asked(config, plan, grid, random, seeds)
             directory, resolved, trials = _create(asked, overrides, data_dir, name)
         held.enter_context(directory.held())
-        if on == "local":
+        if engine is None:
             engine = held.enter_context(engines.local(jobs or _default_jobs(trials)))
-        elif engine is None:
-            engine = held.enter_context(engines.dask(on))
         _run(engine, directory, resolved, trials, quiet)
 
 
@@ -139,11 +143,14 @@ def _create(
 
     from ..data_directory import with_data
     from ..recipes import recipe_name
+    from .driver import SWEEPS
 
-    def read(entry: str, own: Sequence[str]) -> "tuple[str, Config]":
-        return recipe_name(entry), with_data(read_config(entry, [*own, *overrides]), None, data_dir)
+    def read(entry: str, overrides: Sequence[str]) -> "tuple[str, Config]":
+        return recipe_name(entry), read_config(entry, overrides)
 
-    plan = asked.resolve(read)
+    plan = asked.resolve(read, overrides)
+    configs = {name: with_data(config, None, data_dir) for name, config in plan.configs.items()}
+    plan = plan.model_copy(update={"configs": configs})
     listed = trials(plan)
     _require_data(listed)
     path = SWEEPS / name if name is not None else new_run_path(SWEEPS, plan.config[0])
@@ -154,6 +161,8 @@ def _open(name: str) -> "tuple[SweepDirectory, Plan, list[Trial]]":
     """Open a sweep under sweeps/, or at a path. Raises RunError, ConfigError."""
     from mnist_nn.sweeps.plan import trials
     from mnist_nn.sweeps.sweep_directory import SweepDirectory
+
+    from .driver import SWEEPS
 
     here = SweepDirectory(SWEEPS / name)
     directory = here if here.exists else SweepDirectory.open(Path(name))
@@ -186,7 +195,7 @@ def _run(engine: "Engine", directory: "SweepDirectory", plan: "Plan", trials: "S
     """Train the trials that have not ended, and print what the sweep has found. Raises Interrupted after a signal."""
     from ..interruption import Interrupted, catch_signals
     from .display import SweepDisplay
-    from .driver import Ended, ended, run_trials
+    from .driver import Ended, ended, resume_command, run_trials
     from .summary import print_failures, print_summary
 
     done = [trial for trial in trials if ended(directory, trial)]
@@ -205,7 +214,8 @@ def _run(engine: "Engine", directory: "SweepDirectory", plan: "Plan", trials: "S
                     if event and event.reason:
                         failed.append(event)
         except BaseException:
-            directory.ask_to_stop()
+            with suppress(OSError):  # without its directory the sweep stops anyway
+                directory.ask_to_stop()
             raise
         finally:
             engine.finish()
@@ -213,7 +223,7 @@ def _run(engine: "Engine", directory: "SweepDirectory", plan: "Plan", trials: "S
     if stopped:
         note(
             f"Interrupted: {len(trials) - stopped:,} of {counted(len(trials), 'trial')} are done, and the others are "
-            f"saved. Continue with:\n  nn sweep --resume {directory.path.name}"
+            f"saved. Continue with:\n  {resume_command(directory)}"
         )
         raise Interrupted(caught.signal, reported=True)
     print_summary(directory, plan, trials)

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import click
 
 from ..failure import explain
+from ..runs import shell_quoted
 from .engines import Engine
 from .trial import Task, has_ended, train_trial
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from mnist_nn.sweeps.plan import Trial
     from mnist_nn.sweeps.sweep_directory import SweepDirectory
 
+SWEEPS = Path("sweeps")  # where sweeps are
 ATTEMPTS = 3  # of a trial
 TICK = 0.5  # seconds between two events at most
 
@@ -51,8 +54,7 @@ def run_trials(engine: Engine, sweep: "SweepDirectory", trials: "Sequence[Trial]
         except Empty:
             if not engine.is_alive():
                 raise click.ClickException(
-                    "the scheduler is lost; what was saved is intact: continue with "
-                    f"`nn sweep --resume {sweep.path.name}`"
+                    f"the scheduler is lost; what was saved is intact: continue with `{resume_command(sweep)}`"
                 ) from None
             yield None
             continue
@@ -79,6 +81,12 @@ def _failure_of(future: "Future[None]", sweep: "SweepDirectory", trial: "Trial")
     else:
         reason = f"{sweep.path}: is another directory there; put it on a disk that all machines share"
     return "" if ended(sweep, trial) or sweep.is_asked_to_stop() else " ".join(reason.split())
+
+
+def resume_command(sweep: "SweepDirectory") -> str:
+    """Return the command that finishes a sweep."""
+    path = sweep.path
+    return f"nn sweep --resume {shell_quoted(Path(path.name) if path.parent == SWEEPS else path)}"
 
 
 def ended(sweep: "SweepDirectory", trial: "Trial") -> bool:

@@ -120,6 +120,7 @@ def dask(on: str) -> Iterator[Engine]:
         yield Engine(client.get_executor(pure=False), lambda: bool(client.status == "running"))
     finally:
         client.close(timeout=CONNECT)
+        logging.disable(logging.NOTSET)
 
 
 def _versions() -> dict[str, str]:

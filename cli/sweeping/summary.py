@@ -11,7 +11,7 @@ from ..run_table import duration, group_columns, show
 from ..runs import shell_quoted
 from ..terminal import Terminal
 from ..text import counted, note, printable
-from .driver import ATTEMPTS, Ended
+from .driver import ATTEMPTS, Ended, resume_command
 
 if TYPE_CHECKING:
     from mnist_nn.runs.comparing import Group, RunRecord
@@ -98,6 +98,7 @@ def _compare(finished: "Sequence[Group]", groups: "Sequence[Group]", names: Name
     if len(comparable) < 2:
         return
     best, second = comparable[:2]
+    terminal = Terminal.from_stdout()
     trained = {names.of(group): len(group.records) for group in groups}
     click.echo()
     for word, group in (("best", best), ("second", second)):
@@ -105,9 +106,9 @@ def _compare(finished: "Sequence[Group]", groups: "Sequence[Group]", names: Name
         lost = trained[names.of(group)] - len(group.records)
         without = f", {lost} without a result" if lost else ""
         figures = f"{100 * (group.mean or 0):.2f}{spread} % (n = {len(group.accuracies)}{without})"
-        click.echo(f"{word:<7} {names.of(group)}: {figures}")
+        click.echo(terminal.spell_out(f"{word:<7} {names.of(group)}: {figures}"))
     if (difference := lead(best, second)) is not None:
-        click.echo(f"{'':<7} {_difference_text(difference)}")
+        click.echo(terminal.spell_out(f"{'':<7} {_difference_text(difference)}"))
 
 
 def print_failures(sweep: "SweepDirectory", failed: "Sequence[Ended]") -> None:
@@ -117,7 +118,7 @@ def print_failures(sweep: "SweepDirectory", failed: "Sequence[Ended]") -> None:
     if failed:
         raise click.ClickException(
             f"{counted(len(failed), 'trial')} failed {ATTEMPTS} times; solve the problem, then continue with "
-            f"`nn sweep --resume {sweep.path.name}`"
+            f"`{resume_command(sweep)}`"
         )
 
 

@@ -1,6 +1,7 @@
 """Locks that the system releases when their process ends, however it ends."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from ..errors import RunError
 
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 PATIENCE = 0.2  # seconds to wait for a lock, which `is_locked` takes for an instant
 
 
@@ -20,7 +22,8 @@ def locked(file: Path, busy: str) -> Iterator[None]:
     except Timeout:
         raise RunError(busy) from None
     except OSError as error:
-        raise RunError(f"{file}: cannot be locked: {error.strerror}; remove it") from None
+        way_out = "make its directory writable" if error.errno in READ_ONLY else "remove it"
+        raise RunError(f"{file}: cannot be locked: {error.strerror}; {way_out}") from None
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,18 @@ class Range:
         if share in (0, 1):
             value = self.high if share else self.low
         elif self.scale == "log":
-            value = _rounded(math.exp(math.log(self.low) * (1 - share) + math.log(self.high) * share))
+            value = self._rounded(math.exp(math.log(self.low) * (1 - share) + math.log(self.high) * share))
         else:
-            value = _rounded(self.low * (1 - share) + self.high * share)
+            value = self._rounded(self.low * (1 - share) + self.high * share)
         return round(value) if whole else value
+
+    def values(self, *, whole: bool) -> list[float]:
+        """All values in order, of a range with a count."""
+        last = (self.count or 1) - 1
+        return [self.at(i / last if last else 0.0, whole=whole) for i in range(last + 1)]
+
+    def _rounded(self, value: float) -> float:
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Axis:
     parts: Sequence[Any]  # a value, or a Range
     whole: bool = False
 
-    @property
+    @cached_property
     def values(self) -> list[Any] | None:
         """All values in order. None if a range has no fixed values."""
         values = []
@@ -56,8 +65,7 @@ class Axis:
             elif part.count is None:
                 return None
             else:
-                shares = [i / (part.count - 1) for i in range(part.count)] if part.count > 1 else [0.0]
-                values += [part.at(share, whole=self.whole) for share in shares]
+                values += part.values(whole=self.whole)
         return values
 
     def draw(self, random: np.random.Generator) -> Any:
@@ -74,10 +82,10 @@ def read_axis(key: str, tried: Any, *, whole: bool) -> Axis:
     parts = tried if isinstance(tried, list) else [tried]
     if not parts:
         raise ConfigError(f"grid {key}: has no values; give some, such as {key}=VALUE1,VALUE2")
-    return Axis(key, [_read_part(key, part) for part in parts], whole)
+    return Axis(key, [_read_part(key, part, whole=whole) for part in parts], whole)
 
 
-def _read_part(key: str, part: Any) -> Any:
+def _read_part(key: str, part: Any, *, whole: bool) -> Any:
     scale, colon, rest = part.partition(":") if isinstance(part, str) else ("", "", "")
     if not colon or scale not in ("log", "linear"):
         return part
@@ -96,8 +104,7 @@ def _read_part(key: str, part: Any) -> Any:
         raise ConfigError(f"{place}: a log range begins above 0, not at {quote(found.low)}; use linear:")
     if found.count is not None and not 2 <= found.count <= MOST:
         raise ConfigError(f"{place}: a range has from 2 to {MOST:,} values, not {found.count:,}")
+    if found.count is not None and (different := len(set(found.values(whole=whole)))) < found.count:
+        kind = "integers" if whole else "values"
+        raise ConfigError(f"{place}: has only {different:,} different {kind} of {DIGITS} digits; ask for fewer")
     return found
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from ..configuration.messages import Keys, shorten
-from ..configuration.reader import Override, override, parse_keys
+from ..configuration.reader import Override, override, parse_keys, parse_override
 from ..configuration.schema import Config, Section
 from ..errors import ConfigError
 from ..randomness import stream
@@ -27,6 +27,15 @@ PATIENCE = 1000  # draws for each new point, before a plan is said to have too f
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML in one line. It is JSON, but for keys that are numbers."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Plan(Section):
@@ -45,20 +54,19 @@ class Plan(Section):
     test: bool = Field(False, description="true or false: at the end measure every setting on the test set")
     configs: dict[str, Config] = Field({}, description="the complete configurations, by name")
 
-    def resolve(self, read: Callable[[str, Sequence[str]], tuple[str, Config]]) -> "Plan":
+    def resolve(
+        self, read: Callable[[str, Sequence[str]], tuple[str, Config]], overrides: Sequence[str] = ()
+    ) -> "Plan":
         """The plan with complete configurations, so that it no longer depends on recipes and files.
 
-        `read` gives the name and the configuration for an entry of `config` and overrides KEY=VALUE. A plan that has
-        `configs` already gets its `set` applied to them. Raises ConfigError.
+        `read` gives the name and the configuration for an entry of `config` and overrides KEY=VALUE: those in `set`,
+        and then `overrides`. They also apply to `configs` that the plan has already. Raises ConfigError.
         """
-        overrides = [f"{key}={json.dumps(value)}" for key, value in self.set.items()]
+        overrides = [*(f"{key}={_flow(value)}" for key, value in self.set.items()), *overrides]
         configs: dict[str, Config] = {}
         for entry in self.config:
             if entry in self.configs:
-                places = [
-                    Override(parse_keys(key, f"set {key}"), value, f"set {key}") for key, value in self.set.items()
-                ]
-                name, config = entry, override(self.configs[entry], entry, places)
+                name, config = entry, override(self.configs[entry], entry, [parse_override(one) for one in overrides])
             else:
                 name, config = read(entry, overrides)
             if name in configs:
@@ -95,18 +103,23 @@ def trials(plan: Plan) -> list[Trial]:
                         f"the plan has the same trial twice: {_point_text(axes, point) or recipe}; leave one out"
                     )
                 found[trial.name] = trial
-                if len(found) > MOST_TRIALS:
-                    raise ConfigError(
-                        f"the plan has more than {MOST_TRIALS:,} trials; draw some with `random` (--random N)"
-                    )
+                _require_few(len(found))
     listed = list(found.values())
     return [listed[i] for i in stream(plan.order, "trials").permutation(len(listed))]
+
+
+def _require_few(count: int) -> None:
+    if count > MOST_TRIALS:
+        raise ConfigError(f"the plan has more than {MOST_TRIALS:,} trials; draw some with `random` (--random N)")
 
 
 def _axis(config: Config, key: str, tried: Any) -> Axis:
     value: Any = config.plain()
     for part in parse_keys(key, f"grid {shorten(key)}"):
-        value = value.get(part) if isinstance(value, dict) else None
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):  # as the first trial will say
+            value = None
     return read_axis(key, tried, whole=isinstance(value, int) and not isinstance(value, bool))
 
 
@@ -120,6 +133,7 @@ def _points(axes: Sequence[Axis], plan: Plan) -> Iterator[tuple[Any, ...]]:
                     f"grid {axis.key}: a range without a count has no fixed values; write log:0.01..1:5, or draw "
                     "with `random` (--random N)"
                 )
+        _require_few(prod(length or 0 for length in lengths) * plan.seeds)  # before any of them is made
         yield from product(*(axis.values or [] for axis in axes))
         return
     if not axes:

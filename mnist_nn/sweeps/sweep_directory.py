@@ -7,9 +7,11 @@ plan.yaml     the plan with complete configurations
 """
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote as shell_quoted
 
 from data_scripts.files import create_directory, remove_leftovers, write_atomically
 
@@ -64,6 +66,8 @@ class SweepDirectory:
         try:
             if path.exists() or path.is_symlink():
                 raise FileExistsError
+            if path.parent.is_file():
+                raise NotADirectoryError(errno.ENOTDIR, f"{path.parent} is a file")
             path.parent.mkdir(parents=True, exist_ok=True)
             with create_directory(path) as temporary:
                 write_atomically(cls(temporary).plan_file, content)
@@ -81,7 +85,7 @@ class SweepDirectory:
             there = read_unchanged(self.plan_file)
             different = next(changes(plan.model_dump(), there.model_dump()), None)
             if different is None:
-                return f"it has this plan: continue it with `nn sweep --resume {self.path.name}`"
+                return f"it has this plan: continue it with `nn sweep --resume {shell_quoted(self.path.name)}`"
             key, asked, found = different
             return f"it has another plan ({key} is {quote(found)}, not {quote(asked)}): choose another --name"
         return "choose another --name"
