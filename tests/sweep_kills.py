@@ -158,7 +158,8 @@ def main() -> None:
         assert len(expected) == 18
         for kind in kinds:
             campaign(kind, kills, expected, random.Random(kind))
-        left = [p.cmdline() for p in psutil.process_iter() if "spawn" in " ".join(p.cmdline()) and p.cwd() == directory]
+        every = psutil.process_iter(["cmdline", "cwd"])
+        left = [p.info["cmdline"] for p in every if p.info["cwd"] == directory and p.pid != os.getpid()]
         assert not left, left
 
 

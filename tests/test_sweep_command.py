@@ -340,6 +340,27 @@ def test_several_recipes_are_compared_by_name(nn: Command, small: Path) -> None:
     assert lines[4].startswith("best    chain: 100.00 % (n = 1)")
 
 
+def test_a_plan_with_test_measures_every_setting(nn: Command, digits: Path) -> None:
+    """Once: what is measured already is not measured again. The settings keep the order of the plan."""
+    Path("digits.yaml").write_text(
+        f"data: {{source: idx, dir: {digits}, validation: 100}}\n"
+        "network: {sizes: [784, 4, 10]}\ntraining: {epochs: 1, batch_size: 50}\n"
+    )
+    Path("p.yaml").write_text(
+        "config: digits.yaml\ngrid: {training.learning_rate: [1.0e-6, 1]}\nseeds: 1\ntest: true\n"
+    )
+    outcome = nn("sweep", "--plan", "p.yaml", "--name", "a", "--quiet", "--jobs", 1)
+    assert outcome.code == 0, outcome.err
+    heading, *rows = outcome.out.split("\n\n")[0].splitlines()
+    assert "test ± s.d." in heading
+    assert [row.split()[0] for row in rows] == ["1e-06", "1.0"]
+    measured = [file.read_text() for file in Path("sweeps/a").glob("*/evaluations.csv")]
+    assert len(measured) == 2
+    again = nn("sweep", "--resume", "a", "--quiet")
+    assert again.out == outcome.out
+    assert [file.read_text() for file in Path("sweeps/a").glob("*/evaluations.csv")] == measured
+
+
 def test_without_a_name_a_sweep_is_named_after_its_recipe(nn: Command) -> None:
     outcome = nn("sweep", "chain", "--set", "training.epochs=1", "--seeds", 1, "--quiet", "--jobs", 1)
     assert outcome.code == 0
