@@ -42,16 +42,18 @@ def browser() -> "Iterator[Browser]":
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run is that all tests read."""
+    return tmp_path_factory.mktemp("runs") / "one"
+
+
 @pytest.fixture
-def run(nn: Command, small: Path) -> Path:
-    sizes = f"network.sizes={list(SIZES)}"
-    assert (
-        nn(
-            "train", small, "--set", sizes, "--set", "network.init=glorot_uniform", "--run-dir", "runs/one", "--quiet"
-        ).code
-        == 0
-    )
-    return Path("runs/one")
+def run(nn: Command, small: Path, kept: Path) -> Path:
+    if not kept.exists():
+        settings = ("--set", f"network.sizes={list(SIZES)}", "--set", "network.init=glorot_uniform")
+        assert nn("train", small, *settings, "--run-dir", kept, "--quiet").code == 0
+    return kept
 
 
 def write_page(nn: Command, *arguments: object) -> tuple[Path, dict[str, Any]]:
@@ -99,6 +101,25 @@ class OpenPage:
     def activations(self, sizes: tuple[int, ...]) -> dict[int, list[float]]:
         read = "all => all.map(one => Number(one.dataset.value))"
         return {l: self.page.eval_on_selector_all(f"[id^=neuron-{l}-]", read) for l in range(1, len(sizes))}
+
+    def maths(self, selector: str) -> list[str]:
+        """The formulas of an element: each formula's letters, then its subscript, then its superscript."""
+        return [text.replace("\u00a0", " ") for text in self.find(f"{selector} math").all_text_contents()]
+
+    def parameter(self) -> str:
+        """The chosen parameter as in the terminal: w(3)[4,7]."""
+        return re.sub(r"^([wb])([\d,]+)(\(\d+\))$", r"\1\3[\2]", self.maths(".names")[0])
+
+    def on_wire(self, k: int, share: float) -> tuple[float, float]:
+        """A point of the screen on the connection from neuron k, at this share of its way from the left."""
+        find = """([k, share]) => {
+            const line = document.querySelector(`.wire[data-place$=",${k}"]`);
+            line.scrollIntoView({ block: "center" });
+            const box = line.closest("svg").getBoundingClientRect();
+            const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((name) => Number(line.getAttribute(name)));
+            return [box.left + x1 + share * (x2 - x1), box.top + y1 + share * (y2 - y1)];
+        }"""
+        return tuple(self.page.evaluate(find, [k, share]))
 
     def choose(self, l: int, j: int, k: int) -> None:
         for name, value in (("l", l), ("j", j), ("k", k)):
@@ -210,6 +231,7 @@ def test_too_large_a_network_or_batch_is_refused(sizes: str, batch: str, expecte
 def test_the_pages_numbers_equal_the_json(place: tuple[str, str], nn: Command, run: Path, browser: "Browser") -> None:
     file, document = write_page(nn, run, *place, "--example", "9", "--batch", "40")
     open_page = OpenPage(browser, file)
+    open_page.find("[aria-label='nudge by 0.01']").click()
     fields = open_page.fields()
     kind = place[0].removeprefix("--")
     p = kind[0]
@@ -305,16 +327,16 @@ def test_the_pages_mathematics_equals_pythons(browser: "Browser", random: np.ran
 
 
 def test_clicking_a_connection_shows_its_factors(open_page: OpenPage, run: Path, digits: Path) -> None:
-    open_page.find('[data-place="3,4,2"]').dispatch_event("click")
+    open_page.page.mouse.click(*open_page.on_wire(2, 0.5))
     d = inspection_of(run, digits, list(range(40))).derivative(Parameter(3, 4, 2), 9)
-    assert open_page.text(".names").startswith("w(3)[4,2]")
+    assert open_page.parameter() == "w(3)[4,2]"
     assert open_page.numbers(".rule") == pytest.approx([d.product, d.dz, d.da_dz, d.dC_da], rel=1e-12)
 
 
 def test_clicking_a_neuron_selects_its_strongest_connection(open_page: OpenPage, run: Path, digits: Path) -> None:
     open_page.find("#neuron-2-5").click()
     a = inspection_of(run, digits, [9]).passed.a[1][:, 0]
-    assert open_page.text(".names").startswith(f"w(2)[5,{a.argmax()}]")
+    assert open_page.parameter() == f"w(2)[5,{a.argmax()}]"
 
 
 def test_the_nudge_changes_z_a_and_C_like_the_network(open_page: OpenPage, run: Path, digits: Path) -> None:
@@ -342,14 +364,14 @@ def test_clicking_paths_walks_back_to_the_first_layer(open_page: OpenPage, run: 
     )
     assert shown == {str(path.j): pytest.approx(path.product, rel=1e-11) for path in paths.terms}
     open_page.find('.path[data-j="3"]').click()
-    assert open_page.text(".names").startswith("w(2)[7,")
-    assert " ".join(open_page.text(".route").split()) == "C_9 ← a(3)[3] ← a(2)[7]"
+    assert open_page.parameter().startswith("w(2)[7,")
+    assert open_page.maths(".route") == ["C9", "a3(3)", "a7(2)"]
     open_page.find('.path[data-j="6"]').click()
-    assert open_page.text(".names").startswith("w(1)[")
-    assert open_page.text(".route").startswith("C_9 ← a(3)[6] ← a(2)[7] ← a(1)[")
+    assert open_page.parameter().startswith("w(1)[")
+    assert open_page.maths(".route")[:3] == ["C9", "a6(3)", "a7(2)"]
     assert "the chain has reached the input" in open_page.text("#paths")
     open_page.find(".route button").first.click()
-    assert open_page.text(".names").startswith("w(3)[4,7]")
+    assert open_page.parameter() == "w(3)[4,7]"
 
 
 def test_clicking_a_histogram_bar_loads_one_of_its_images(open_page: OpenPage, run: Path, digits: Path) -> None:
@@ -358,7 +380,7 @@ def test_clicking_a_histogram_bar_loads_one_of_its_images(open_page: OpenPage, r
     counts = [int(text) for text in open_page.find(".bin .count").all_inner_texts()]
     assert sum(counts) == 40
     bars.first.click()
-    (index,) = re.findall(r"C_(\d+)", open_page.text(".verdict"))
+    index = open_page.maths(".verdict")[-1].removeprefix("C")
     assert values[int(index)] < np.quantile(values, 0.5)
     assert "this one" in bars.first.inner_text()
     assert open_page.find(".member").count() == next(count for count in counts if count)
@@ -397,7 +419,6 @@ def test_a_drawn_digit_is_centred_and_read(open_page: OpenPage) -> None:
     assert open_page.text(".verdict").startswith("The network reads it as ")
     open_page.find(".desired input").nth(2).check()
     assert open_page.text("#cost") != before
-    assert "∂C/∂w" in open_page.text("#heat figcaption >> nth=1")
     open_page.find("#clear").click()
     assert open_page.page.eval_on_selector(
         ".seen", "one => one.getContext('2d').getImageData(0, 0, 28, 28).data.every(v => v === 255)"
@@ -465,7 +486,7 @@ def test_the_focus_stays_where_a_key_was_pressed(selector: str, then: str, open_
 
 def test_picking_an_image_sets_the_desired_output_to_its_label(open_page: OpenPage) -> None:
     open_page.find("#example-5").click()
-    assert "C_5" in open_page.text(".verdict")
+    assert open_page.maths(".verdict")[-1] == "C5"
     checked = open_page.find(".desired input:checked").get_attribute("value")
     label = open_page.find("#example-5").get_attribute("aria-label")
     assert label
@@ -476,12 +497,12 @@ def test_heat_map_pixels_are_selected_by_mouse_and_keyboard(open_page: OpenPage)
     open_page.choose(1, 3, 400)
     heat = open_page.find(".heat").first
     heat.press("ArrowDown")
-    assert open_page.text(".names").startswith("w(1)[3,428]")
+    assert open_page.parameter() == "w(1)[3,428]"
     heat.press("ArrowLeft")
-    assert open_page.text(".names").startswith("w(1)[3,427]")
+    assert open_page.parameter() == "w(1)[3,427]"
     assert (heat.get_attribute("aria-valuetext") or "").startswith("w(1)[3,427]: ")
     heat.click(position={"x": 5, "y": 5})
-    assert open_page.text(".names").startswith("w(1)[3,0]")
+    assert open_page.parameter() == "w(1)[3,0]"
 
 
 def test_guess_mode_hides_the_answer_until_the_guess(open_page: OpenPage, run: Path, digits: Path) -> None:
@@ -497,6 +518,224 @@ def test_guess_mode_hides_the_answer_until_the_guess(open_page: OpenPage, run: P
     assert not open_page.find(".rule").is_visible()
     open_page.find("#guess-falls").click()
     assert open_page.text("#score").strip().endswith("of 2 right.")
+
+
+# The page does not contradict itself
+
+
+@pytest.fixture
+def chain_page(nn: Command, browser: "Browser") -> Iterator[OpenPage]:
+    """The page of the chapter's network: its only example is 0.6, for which it shall answer 1."""
+    page = OpenPage(browser, write_page(nn, "chain", "--init")[0])
+    yield page
+    page.context.close()
+    assert page.complaints == []
+
+
+def enter(open_page: OpenPage, label: str, value: str) -> None:
+    open_page.find(f"input[aria-label='{label}']").fill(value)
+    open_page.find(f"input[aria-label='{label}']").press("Enter")
+
+
+def costs(open_page: OpenPage) -> set[str]:
+    """The index of every C on the page: empty for the average."""
+    shown = open_page.page.eval_on_selector_all(
+        "math .is-C, math.is-C",
+        "all => all.filter(one => one.checkVisibility() && one.localName !== 'mi').map(one => one.textContent)",
+    )
+    return {text.removeprefix("C") for text in shown}
+
+
+def test_the_page_opens_without_a_nudge(open_page: OpenPage) -> None:
+    weight = open_page.text(".names .number")
+    assert open_page.text(".pointed").endswith(weight)
+    in_tree = open_page.find(".is-w .variable-text span")
+    assert in_tree.all_inner_texts() == [weight.removeprefix("+")]
+    open_page.find("[aria-label='nudge by 0.1']").click()
+    before, after = in_tree.all_inner_texts()
+    assert before == weight.removeprefix("+")
+    assert after.startswith("→")
+
+
+def test_a_drawing_has_one_cost_and_steps_by_it(open_page: OpenPage) -> None:
+    assert costs(open_page) == {"9", "i", ""}
+    draw_a_seven(open_page)
+    assert costs(open_page) == {"own", "i", ""}
+    product, step = open_page.numbers(".rule")[0], open_page.numbers("#average > p:not([hidden])")
+    assert "your own example, which is not in the batch" in open_page.text("#average")
+    assert step[0] == product
+    rate = step[-1] / -product
+    open_page.find("#example-9").click()
+    average, change = open_page.numbers("#average > p:not([hidden])")
+    assert change / -average == pytest.approx(rate, rel=1e-12)
+
+
+def test_an_image_with_another_y_is_an_own_example(open_page: OpenPage) -> None:
+    label = int(open_page.find(".desired input:checked").get_attribute("value") or "")
+    open_page.find(".desired input").nth((label + 1) % 10).check()
+    assert "9" not in costs(open_page)
+    assert "this one" not in open_page.text(".histogram")
+    open_page.find(".desired input").nth(label).check()
+    assert costs(open_page) == {"9", "i", ""}
+    assert "this one" in open_page.text(".histogram")
+
+
+def test_own_numbers_step_by_their_own_derivative(chain_page: OpenPage) -> None:
+    """The batch, which is another example, is not shown."""
+    assert costs(chain_page) == {"0", "i", ""}
+    enter(chain_page, "a(0)[0]", "0.9")
+    assert costs(chain_page) == {"own", "i"}
+    product = chain_page.numbers(".rule")[0]
+    assert chain_page.numbers("#average > p:not([hidden])") == pytest.approx([product, -product])  # η = 1
+
+
+def test_the_nearest_connection_is_highlighted_and_then_chosen(nn: Command, small: Path, browser: "Browser") -> None:
+    """The network is 784-100-10. Output neuron 0 is level with a row of its grid."""
+    small.write_text(small.read_text().replace("[784, 12, 10]", "[784, 100, 10]"))
+    open_page = OpenPage(browser, write_page(nn, small, "--init", "--weight", "2,0,0")[0])
+    open_page.on_wire(0, 0.7)  # scrolls to it
+    pointed = open_page.page.evaluate(
+        """() => {
+        const box = document.querySelector(".stage svg").getBoundingClientRect();
+        return [...document.querySelectorAll(".wire")].map((line) => {
+            const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((name) => Number(line.getAttribute(name)));
+            const [x, y] = [box.left + 0.3 * x1 + 0.7 * x2, box.top + 0.3 * y1 + 0.7 * y2];
+            const at = { bubbles: true, clientX: x, clientY: y };
+            document.elementFromPoint(x, y).dispatchEvent(new PointerEvent("pointermove", at));
+            return [line.dataset.place, document.querySelector(".wire.near")?.dataset.place];
+        });
+    }"""
+    )
+    assert len(pointed) == 100
+    assert [near for _, near in pointed] == [line for line, _ in pointed]
+    open_page.page.mouse.move(*open_page.on_wire(99, 0.7))
+    assert open_page.maths(".pointed") == ["w0,99(2)"]
+    assert open_page.parameter() == "w(2)[0,0]"
+    open_page.page.mouse.click(*open_page.on_wire(42, 0.7))
+    assert open_page.parameter() == "w(2)[0,42]"
+    open_page.context.close()
+
+
+def test_unticking_the_bias_returns_to_the_weight(open_page: OpenPage) -> None:
+    open_page.find("#bias").check()
+    assert open_page.parameter() == "b(3)[4]"
+    open_page.find("#bias").uncheck()
+    assert open_page.parameter() == "w(3)[4,7]"
+
+
+def test_a_drawings_y_is_its_reading_until_set(open_page: OpenPage) -> None:
+    """A fresh drawing does not keep the y of the old one."""
+    for start in (lambda: None, open_page.find("#clear").click):
+        start()
+        draw_a_seven(open_page)
+        answer = open_page.text("#answer")
+        assert open_page.find(".desired input:checked").get_attribute("value") == answer
+        assert "If you drew another digit" in open_page.text(".verdict")
+        other = (int(answer) + 1) % 10
+        open_page.find(".desired input").nth(other).check()
+        assert open_page.text(".verdict").endswith(f"for the desired digit {other}.")
+    open_page.find(".sheet").click(position={"x": 100, "y": 100})  # goes on with the same drawing
+    assert open_page.find(".desired input:checked").get_attribute("value") == str(other)
+
+
+def test_a_cleared_sheet_is_not_read(open_page: OpenPage) -> None:
+    draw_a_seven(open_page)
+    open_page.find("#clear").click()
+    assert open_page.text(".verdict").startswith("Draw a digit, or pick an image.")
+    assert open_page.find("#answer, #cost, .desired input:checked").count() == 0
+    assert not open_page.find(".rule").is_visible()
+    assert not open_page.find("#average").is_visible()
+    draw_a_seven(open_page)
+    assert open_page.find(".rule").is_visible()
+
+
+def test_an_emptied_field_keeps_its_number_and_says_so(chain_page: OpenPage) -> None:
+    for field, kept in (("a(0)[0]", "0.6"), ("y[0]", "1"), ("layer l", "3")):
+        before = chain_page.numbers(".rule")
+        enter(chain_page, field, "")
+        assert chain_page.text(".needs:not(:empty)") == f"needs a number: still {kept}"
+        assert chain_page.find(f"input[aria-label='{field}']").input_value() == kept
+        assert chain_page.numbers(".rule") == before
+        enter(chain_page, field, "2")
+        assert chain_page.find(".needs:not(:empty)").count() == 0
+
+
+def test_a_gradient_of_rounding_size_is_pale(chain_page: OpenPage) -> None:
+    read = "one => Array.from(one.getContext('2d').getImageData(4, 4, 1, 1).data.slice(0, 3))"
+    gradient = chain_page.find(".heat").nth(1)
+    assert max(gradient.evaluate(read)) - min(gradient.evaluate(read)) > 100
+    (answer,) = chain_page.activations((1, 1, 1, 1))[3]
+    enter(chain_page, "y[0]", repr(answer + 1.5e-15))
+    assert 0 < abs(chain_page.numbers(".rule")[0]) < 3e-15
+    assert gradient.evaluate(read) == [255, 255, 255]
+    assert "Pale" in chain_page.text("#heat figcaption >> nth=1")
+
+
+def test_six_layers_are_all_in_sight(nn: Command, small: Path, browser: "Browser") -> None:
+    small.write_text(small.read_text().replace("[784, 12, 10]", "[784, 30, 30, 30, 30, 10]"))
+    open_page = OpenPage(browser, write_page(nn, small, "--init")[0])
+    inside = """() => {
+        const stage = document.querySelector(".stage").getBoundingClientRect();
+        const parts = [...document.querySelectorAll(".column-title, .input-picture, .neuron")];
+        const boxes = parts.map((one) => one.getBoundingClientRect());
+        return boxes.every((box) => box.left >= stage.left - 1 && box.right <= stage.right + 1);
+    }"""
+    for width in (360, 900, 1366, 1920):
+        open_page.page.set_viewport_size({"width": width, "height": 768})
+        open_page.page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        assert open_page.page.evaluate(inside), width
+    open_page.context.close()
+
+
+def test_the_prime_of_sigma_is_large(open_page: OpenPage) -> None:
+    size = "one => parseFloat(getComputedStyle(one).fontSize)"
+    prime = open_page.find(".meaning .prime")
+    assert prime.text_content() == "′"
+    assert prime.evaluate(size) >= prime.locator("xpath=preceding-sibling::*").evaluate(size)
+
+
+def test_a_step_never_leads_from_a_number_to_itself(chain_page: OpenPage) -> None:
+    (answer,) = chain_page.activations((1, 1, 1, 1))[3]
+    enter(chain_page, "y[0]", repr(answer + 1e-10))
+    step = re.search(r"from (\S+) to (\S+)\.$", chain_page.text("#average"))
+    assert step
+    assert step[1] != step[2]
+    enter(chain_page, "y[0]", repr(answer))
+    assert "so it stays" in chain_page.text("#average")
+
+
+def test_every_symbol_is_typeset(open_page: OpenPage) -> None:
+    outside_of_formulas = """() => {
+        const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+        let shown = "";
+        while (texts.nextNode()) {
+            if (!texts.currentNode.parentNode.closest("math, noscript")) shown += texts.currentNode.data + "|";
+        }
+        return shown;
+    }"""
+    open_page.choose(2, 5, 3)
+    for step in (lambda: None, open_page.find("#guessing").check, open_page.find("#guess-rises").click):
+        step()
+        shown = open_page.page.evaluate(outside_of_formulas)
+        assert "from neuron 3 of layer 1" in shown
+        assert not re.search(r"\)\[|\b[azwby]\[|C_|∂", shown)
+
+
+def test_numbers_have_three_digits_and_all_on_demand(open_page: OpenPage) -> None:
+    rule = open_page.find(".rule .number")
+
+    def read() -> list[float]:
+        return [float(text.replace("−", "-")) for text in rule.all_inner_texts()]
+
+    values = open_page.numbers(".rule")
+    assert read() == [float(f"{value:.2e}") for value in values]
+    open_page.find("#all-digits").press("Space")
+    assert read() == values
+    assert open_page.find("#neuron-3-4 tspan").last.text_content() == str(open_page.activations(SIZES)[3][4])
+    open_page.page.set_viewport_size({"width": 360, "height": 740})
+    assert open_page.page.evaluate("document.documentElement.scrollWidth") <= 360
+    open_page.find("#all-digits").press("Space")
+    assert read() == [float(f"{value:.2e}") for value in values]
 
 
 # Accessibility
@@ -515,19 +754,22 @@ def test_everything_is_reachable_by_keyboard(open_page: OpenPage) -> None:
         reached.append(name)
         if name == "gallery":
             keyboard.press("ArrowRight")
-            assert "C_10" in open_page.text(".verdict")
+            assert open_page.maths(".verdict")[-1] == "C10"
         if name == "the neurons of layer 2":
             keyboard.press("Home")
-            assert open_page.text(".names").startswith("w(2)[0,")
+            assert open_page.parameter().startswith("w(2)[0,")
         if name == "place-k":
             keyboard.press("Control+a")
             keyboard.type("11")
             keyboard.press("Enter")
-            assert open_page.text(".names").startswith("w(2)[0,11]")
+            assert open_page.parameter() == "w(2)[0,11]"
         if name == "nudge":
             keyboard.press("ArrowRight")
-            assert "+0.02" in open_page.text(".slide")
+            assert "+0.01" in open_page.text(".slide")
+        if name == "all-digits":
+            keyboard.press("Space")
     for stop in (
+        "all-digits",
         "clear",
         "gallery",
         "place-l",
@@ -651,7 +893,7 @@ def test_the_chains_page_shows_its_whole_gradient_by_factors(nn: Command, browse
             assert fields[f"gradient.{n}.factors.{i}.value"] == pytest.approx(factor["value"], rel=1e-12)
     assert sum(field.startswith("gradient.") for field in fields) == 6 + 7 + 7 + 5 + 5 + 3 + 3
     open_page.find(".entry").nth(1).press("Enter")
-    assert open_page.text(".names").startswith("b(1)[0]")
+    assert open_page.parameter() == "b(1)[0]"
     assert open_page.page.evaluate("document.activeElement.dataset.key") == "entry-1"
     open_page.find("#guessing").check()
     assert not open_page.find(".entry").first.is_visible()

@@ -1,18 +1,30 @@
 // The derivatives of the batch as a histogram, their average, and the step that training would take.
 
-import { field, html, number } from "./dom.js";
+import {
+  distinguishable,
+  field,
+  formula,
+  html,
+  inlineFraction,
+  mathml,
+  number,
+  operator,
+  unsigned,
+  variable,
+} from "./dom.js";
 import { histogram } from "./network.js";
-import { letterOf, nameOf } from "./place.js";
+import { letterOf, named, nameOf, symbolOf } from "./place.js";
 import { paintPicture, readAs } from "./digit.js";
 
 export function mountAverage(root, data, update) {
+  const own = html("p", {});
   const mean = html("p", {});
   const bars = html("ol", { class: "histogram" });
   const summary = html("p", {});
   const step = html("p", {});
   const members = html("div", { class: "members" });
   const values = html("div", { hidden: true });
-  root.append(mean, bars, members, summary, step, values);
+  root.append(own, mean, bars, members, summary, step, values);
   let opened = {}; // the bin whose examples are listed: its weight and its lower edge
 
   return (state) => {
@@ -24,16 +36,27 @@ export function mountAverage(root, data, update) {
     const spread = Math.sqrt(perExample.reduce((sum, value) => sum + (value - average) ** 2, 0) / m);
     const bins = histogram(perExample);
     const most = Math.max(...bins.map((bin) => bin.members.length));
-    const here = data.batch.findIndex(({ n }) => n === state.example);
+    const here = state.isOwn ? -1 : data.batch.findIndex(({ n }) => n === state.example);
+    const isOutside = here < 0; // of the batch
+    const of = (index) => inlineFraction(variable("C", null, index), symbolOf(place));
     for (const element of [bars, members, summary]) element.hidden = m === 1;
+    own.hidden = !isOutside;
+    own.replaceChildren(
+      of(state.C_index),
+      " = ",
+      html("b", {}, field(null, state.derivative.product)),
+      ` for ${state.isOwn ? "your own example" : "this example"}, which is not in the batch.`,
+    );
+    mean.hidden = isOutside && m === 1;
     mean.replaceChildren(
-      `∂C/∂${nameOf(place)} = (1/${m}) Σ `,
-      html("span", { class: "nowrap" }, `∂C_i/∂${nameOf(place)}`),
+      of(null),
+      " = ",
+      ...(m === 1 ? [of(state.C_index)] : [`(1/${m}) `, formula(mathml("mo", {}, "∑")), " ", of("i")]),
       " = ",
       html("b", {}, field(traced(`mean_dC_d${p}`), average)),
       m === 1
-        ? ": the batch is one example."
-        : ` over the ${m} examples of the batch, spread (s.d.) ${number(spread).slice(1)}`,
+        ? ": the batch is this example alone."
+        : ` over the ${m} examples of the batch, spread (s.d.) ${unsigned(spread)}`,
     );
     values.replaceChildren(
       ...(state.isTraced ? perExample.map((value, i) => field(traced(`per_example.${i}`), value)) : []),
@@ -47,13 +70,22 @@ export function mountAverage(root, data, update) {
     const up = perExample.filter((value) => value < 0).length;
     const sizes = perExample.reduce((sum, value) => sum + Math.abs(value), 0);
     summary.replaceChildren(
-      `${down} of ${m} examples push ${p} down, ${up} push it up${m > down + up ? `, ${m - down - up} do not change it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " A few large derivatives decide the sign." : ""}`,
+      `${down} of ${m} examples push `,
+      formula(variable(p, null)),
+      ` down, ${up} push it up${m > down + up ? `, ${m - down - up} do not change it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " A few large derivatives decide the sign." : ""}`,
     );
-    const change = -data.learningRate * average;
+    const change = -data.learningRate * (isOutside ? state.derivative.product : average);
+    const [before, after] = distinguishable(state.value, state.value + change);
     step.replaceChildren(
-      `A plain step with the ${data.rateOf} epoch’s η = ${Number(data.learningRate.toPrecision(6))} changes ${nameOf(place)} by −η ∂C/∂${p} = `,
-      html("b", {}, number(change)),
-      `, from ${number(state.value)} to ${number(state.value + change)}.`,
+      `A plain step on ${isOutside ? "this example alone" : "the batch"}, with the ${data.rateOf} epoch’s η = ${unsigned(data.learningRate)}, changes `,
+      named(place),
+      " by ",
+      formula(operator("−"), mathml("mi", {}, "η")),
+      " ",
+      of(isOutside ? state.C_index : null),
+      " = ",
+      html("b", {}, field(null, change)),
+      after === undefined ? `, so it stays ${before}.` : `, from ${before} to ${after}.`,
     );
   };
 

@@ -15,17 +15,18 @@ import {
   numeral,
   operator,
   ratio,
+  sigmaPrime,
   sumOver,
   svg,
   variable,
 } from "./dom.js";
-import { letterOf, nameOf } from "./place.js";
+import { letterOf, named, symbolOf } from "./place.js";
 
 // Functions that return the variables of the chain as MathML. Each call makes a new element.
 export function variablesOf(state) {
   const { l, j, k } = state.place;
   return {
-    p: () => variable(letterOf(state.place), l, j, k),
+    p: () => symbolOf(state.place),
     before: () => (k === null ? numeral(1) : variable("a", l - 1, k)),
     z: () => variable("z", l, j),
     a: () => variable("a", l, j),
@@ -43,7 +44,8 @@ function thirdFactor(state, data) {
       mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`),
     );
   const difference = () => [v.a(), operator("−"), v.y()];
-  if (data.network.costName === "squared_error") return formula(numeral(2), operator("("), ...difference(), operator(")"));
+  if (data.network.costName === "squared_error")
+    return formula(numeral(2), operator("("), ...difference(), operator(")"));
   return formula(
     mathml(
       "mfrac",
@@ -74,7 +76,7 @@ export function mountChain(root, data) {
       ),
     ];
     names.replaceChildren(
-      html("b", {}, html("span", { class: `is-${p}` }, nameOf(place))),
+      named(place),
       " = ",
       field(traced("value"), state.value),
       place.k === null
@@ -92,7 +94,7 @@ export function mountChain(root, data) {
       ...factor(fraction(v.z(), v.p()), formula(v.before()), `dz_d${p}`, d.dz, "="),
       ...factor(
         fraction(v.a(), v.z()),
-        formula(mathml("msup", {}, identifier("σ"), operator("′")), operator("("), v.z(), operator(")")),
+        formula(sigmaPrime(), operator("("), v.z(), operator(")")),
         "da_dz",
         d.da_dz,
         "×",
@@ -112,7 +114,7 @@ export function mountNudge(root, data, update) {
     step: 0.01,
     input: () => update({ nudgeBy: Number(slider.value) }),
   });
-  const sizes = [1, 0.1, 0.01, 0.001, 1e-6].map((size) =>
+  const sizes = [0, 1e-6, 0.001, 0.01, 0.1, 1].map((size) =>
     html(
       "button",
       { type: "button", "aria-label": `nudge by ${size}`, click: () => update({ nudgeBy: size }) },
@@ -150,9 +152,9 @@ export function mountNudge(root, data, update) {
     slider.value = String(n.parameter);
     label.replaceChildren(
       "nudge ",
-      html("span", { class: `is-${p}` }, nameOf(place)),
+      named(place),
       " by ",
-      html("b", {}, (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)),
+      html("b", {}, n.parameter === 0 ? "0" : (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)),
     );
     const delta = (of) => formula(mathml("mrow", {}, identifier("Δ"), of));
     const quotient = (above, below) =>
@@ -182,8 +184,13 @@ export function mountNudge(root, data, update) {
       clean(n.dC) === 0
         ? "leaves the cost unchanged"
         : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${distinguishable(state.C, state.C + n.dC).join(" to ")}`;
+    const step = distinguishable(value, value + n.parameter).join(" to ");
     slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
-    sentence.replaceChildren(`${nameOf(place)} = ${number(value + n.parameter)} ${moved}.`);
+    sentence.replaceChildren(
+      ...(n.parameter === 0
+        ? ["Move the slider. How much does ", formula(v.C()), " change?"]
+        : ["Changing ", named(place), ` from ${step} ${moved}.`]),
+    );
   };
 }
 
@@ -194,8 +201,10 @@ export function mountTree(root, data) {
   root.append(stage);
   return (state) => {
     const width = Math.max(300, Math.min(stage.clientWidth || 560, 720));
-    const box = { w: Math.min(190, (width - 16) / 3), h: 62 };
-    const [top, second, third, fourth] = [4, 104, 204, 304];
+    const isNarrow = width < 400;
+    const lines = 2 + Number(isNarrow) + Number(state.allDigits) * (isNarrow ? 3 : 1); // of text in each box
+    const box = { w: Math.min(190, (width - 16) / 3), h: 30 + 18 * lines };
+    const [top, second, third, fourth] = [0, 1, 2, 3].map((row) => 4 + row * (box.h + 38));
     const { l, j, k } = state.place;
     const n = state.nudge;
     const { network } = data;
@@ -214,7 +223,7 @@ export function mountTree(root, data) {
             x: columns[0],
             y: top,
             letter: "w",
-            name: nameOf(state.place),
+            of: [l, j, k],
             value: w,
             change: n.parameter,
             about: [w - 1, w + 1],
@@ -225,7 +234,7 @@ export function mountTree(root, data) {
             x: middle,
             y: top,
             letter: "a",
-            name: `a(${l - 1})[${k}]`,
+            of: [l - 1, k],
             value: before,
             change: 0,
             about: l === 1 ? [0, 1] : network.activation[l - 1].range,
@@ -234,7 +243,7 @@ export function mountTree(root, data) {
         x: k === null ? middle : columns[2],
         y: top,
         letter: "b",
-        name: `b(${l})[${j}]`,
+        of: [l, j],
         value: b,
         change: k === null ? n.parameter : 0,
         about: [b - 1, b + 1],
@@ -243,20 +252,20 @@ export function mountTree(root, data) {
         x: middle,
         y: second,
         letter: "z",
-        name: `z(${l})[${j}]`,
+        of: [l, j],
         value: z,
         change: n.dz,
         about: [Math.min(-6, z - 1), Math.max(6, z + 1)],
       },
-      { x: middle, y: third, letter: "a", name: `a(${l})[${j}]`, value: a, change: n.da, about: range },
+      { x: middle, y: third, letter: "a", of: [l, j], value: a, change: n.da, about: range },
       l === network.L
-        ? { x: columns[2], y: third, letter: "y", name: `y[${j}]`, value: state.y[j], change: 0, about: range }
+        ? { x: columns[2], y: third, letter: "y", of: [null, j], value: state.y[j], change: 0, about: range }
         : null,
       {
         x: middle,
         y: fourth,
         letter: "C",
-        name: state.C_name,
+        of: [null, state.C_index],
         value: state.C,
         change: n.dC,
         about: [0, Math.max(1, 1.2 * state.C)],
@@ -284,7 +293,7 @@ export function mountTree(root, data) {
         height: fourth + box.h + 4,
         viewBox: `-1 0 ${width + 2} ${fourth + box.h + 4}`,
         role: "img",
-        "aria-label": `what depends on what: ${nodes.map((node) => `${node.name} = ${number(node.value)}`).join(", ")}`,
+        "aria-label": `what depends on what: ${nodes.map((node) => `${plainName(node)} = ${number(node.value)}`).join(", ")}`,
       },
       links.map(([[x1, y1], [x2, y2], live]) =>
         svg("path", {
@@ -299,20 +308,34 @@ export function mountTree(root, data) {
   };
 }
 
-// One variable: its name, its value after the nudge, and a number line with a hollow mark for the value before and a full
-// mark for the value after.
-function drawVariable({ x, y, letter, name, value, change, about }, box) {
+// A variable's name for screen readers, as in the terminal.
+const plainName = ({ letter, of: [layer, ...index] }) =>
+  letter === "C" ? `C_${index}` : `${letter}${layer === null ? "" : `(${layer})`}[${index}]`;
+
+// One variable: its name, its value before and after the nudge, and a number line with a hollow mark for the value before
+// and a full mark for the value after.
+function drawVariable({ x, y, letter, of, value, change, about }, box) {
   const [low, high] = [Math.min(about[0], value), Math.max(about[1], value)];
   const at = (v) => 10 + ((Math.max(low, Math.min(high, v)) - low) / (high - low || 1)) * (box.w - 20);
-  const line = 46;
+  const line = box.h - 16;
+  const [before, after] = distinguishable(value, value + change);
   const zero =
     low <= 0 && high >= 0 ? [svg("line", { x1: at(0), x2: at(0), y1: line - 4, y2: line + 4, class: "zero" })] : [];
   return svg(
     "g",
     { transform: `translate(${x} ${y})`, class: `variable is-${letter}` },
     svg("rect", { width: box.w, height: box.h, rx: 8 }),
-    svg("text", { x: 10, y: 17, class: "variable-name" }, name),
-    svg("text", { x: 10, y: 33, class: "variable-value" }, number(value + change)),
+    svg(
+      "foreignObject",
+      { x: 8, y: 4, width: box.w - 12, height: box.h - 24 },
+      html(
+        "div",
+        { class: "variable-text" },
+        formula(variable(letter, ...of)),
+        html("span", {}, before),
+        after === undefined ? null : html("span", { class: "after" }, `→ ${after}`),
+      ),
+    ),
     svg("line", { x1: 10, x2: box.w - 10, y1: line, y2: line, class: "axis" }),
     zero,
     svg("text", { x: 10, y: line + 13, class: "tick" }, tick(low)),
@@ -323,4 +346,4 @@ function drawVariable({ x, y, letter, name, value, change, about }, box) {
   );
 }
 
-const tick = (value) => String(Math.round(value * 100) / 100);
+const tick = (value) => String(Math.round(value * 100) / 100).replace("-", "−");

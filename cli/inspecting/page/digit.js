@@ -1,7 +1,7 @@
 // The current example, drawn or picked: the network's input, its answer, and the desired output.
 
-import { colour, html, listbox, number } from "./dom.js";
-import { answerOf } from "./network.js";
+import { colour, field, formula, html, listbox, numberField, unsigned, variable } from "./dom.js";
+import { answerOf, oneAt } from "./network.js";
 import { centred, deslanted, mountPen } from "./ink.js";
 
 // Paint bytes (0 to 255) as a square picture, in the page's colours: dark on light, or light on dark.
@@ -34,10 +34,16 @@ export function mountDigit(root, data, update) {
     paintDesired(state);
     const outputs = state.passed.a[data.network.L];
     const answer = answerOf(outputs);
-    const desired = data.digits
-      ? ` for the desired digit ${answerOf(state.y)}${state.example === null ? ". Set y to the digit you drew" : ""}`
-      : "";
-    if (said === (said = `${answer} ${state.C_name} ${state.C}${desired}`)) return; // a screen reader announces only changes
+    const desired = data.digits ? ` for the desired digit ${answerOf(state.y)}` : "";
+    const doubt = state.follows ? ", as it is read. If you drew another digit, choose it above" : "";
+    const say = [answer, state.C_index, state.C, desired, doubt, state.isBlank, state.allDigits].join();
+    if (said === (said = say)) return; // a screen reader announces only changes
+    if (state.isBlank) {
+      verdict.replaceChildren(
+        "Draw a digit, or pick an image. Until then section 2 shows the activations for an empty picture.",
+      );
+      return;
+    }
     verdict.replaceChildren(
       data.digits
         ? html(
@@ -45,17 +51,19 @@ export function mountDigit(root, data, update) {
             {},
             "The network reads it as ",
             html("b", { id: "answer" }, String(answer)),
-            ` (a = ${number(outputs[answer])}). `,
+            " (",
+            formula(variable("a", data.network.L, answer)),
+            ` = ${unsigned(outputs[answer])}). `,
           )
         : "",
       html(
         "span",
         {},
         "Cost ",
-        html("span", { class: "is-C" }, state.C_name),
+        formula(variable("C", null, state.C_index)),
         " = ",
-        html("span", { class: "number", id: "cost", "data-value": String(state.C) }, state.C.toFixed(6)),
-        `${desired}.`,
+        html("span", { id: "cost" }, field(null, state.C, unsigned)),
+        `${desired}${doubt}.`,
       ),
     );
   };
@@ -72,7 +80,15 @@ function mountPictures(root, data, update, seen) {
   const { clear, wipe } = mountPen(sheet, (ink) => {
     const drawn = centred(ink, sheet.width, data.side);
     const pixels = data.deslant ? deslanted(drawn, data.side) : drawn;
-    update({ example: null, pixels, x: Float64Array.from(pixels, (value) => value * (1 / 255)) });
+    // Until the user says which digit it is, a fresh drawing's y is the digit that the network reads.
+    const { example, follows } = data.current;
+    const isFresh = example !== null || pixels.every((value) => value === 0);
+    update({
+      example: null,
+      pixels,
+      x: Float64Array.from(pixels, (value) => value * (1 / 255)),
+      follows: data.digits && (isFresh || follows),
+    });
   });
   const pictures = data.examples.map((example, n) =>
     html(
@@ -155,15 +171,10 @@ function mountNumbers(root, data, update) {
     data.examples.map((example, n) => html("option", { value: n }, `example ${example.index}`)),
   );
   const inputs = Array.from({ length: Math.min(data.network.sizes[0], 16) }, (_, i) =>
-    html("input", {
-      type: "number",
-      step: "any",
-      "aria-label": `a(0)[${i}]`,
-      change: (event) => {
-        const x = Float64Array.from(data.current.x);
-        x[i] = Number(event.target.value);
-        update({ example: null, x });
-      },
+    numberField({ step: "any", "aria-label": `a(0)[${i}]` }, (value) => {
+      const x = Float64Array.from(data.current.x);
+      x[i] = value;
+      update({ example: null, x });
     }),
   );
   root.append(
@@ -171,12 +182,12 @@ function mountNumbers(root, data, update) {
     html(
       "p",
       { class: "inputs" },
-      inputs.map((input, i) => html("label", {}, `a(0)[${i}] `, input)),
+      inputs.map((input, i) => html("label", {}, formula(variable("a", 0, i)), " ", input.element)),
     ),
   );
   return (state) => {
     chosen.value = state.example === null ? "" : String(state.example);
-    inputs.forEach((input, i) => (input.value = String(state.x[i])));
+    inputs.forEach((input, i) => input.show(state.x[i]));
   };
 }
 
@@ -192,7 +203,7 @@ function mountDesired(root, data, update) {
           type: "radio",
           name: "desired",
           value: digit,
-          change: () => update({ y: Float64Array.from({ length: n }, (_, j) => Number(j === digit)) }),
+          change: () => update({ y: oneAt(digit, n) }),
         }),
         String(digit),
       ),
@@ -201,30 +212,28 @@ function mountDesired(root, data, update) {
       html(
         "fieldset",
         { class: "desired" },
-        html("legend", {}, "desired output ", html("span", { class: "is-y" }, "y"), ": 1 for the digit"),
+        html("legend", {}, "desired output ", formula(variable("y", null)), ": 1 for the digit"),
         buttons,
       ),
     );
-    return (state) => buttons.forEach((label, digit) => (label.firstChild.checked = state.y[digit] === 1));
+    return (state) =>
+      buttons.forEach((label, digit) => {
+        label.firstChild.checked = state.y[digit] === 1 && !(state.isBlank && state.follows);
+      });
   }
   const inputs = Array.from({ length: n }, (_, j) =>
-    html("input", {
-      type: "number",
-      step: "any",
-      "aria-label": `y[${j}]`,
-      change: (event) => {
-        const y = Float64Array.from(data.current.y);
-        y[j] = Number(event.target.value);
-        update({ y });
-      },
+    numberField({ step: "any", "aria-label": `y[${j}]` }, (value) => {
+      const y = Float64Array.from(data.current.y);
+      y[j] = value;
+      update({ y });
     }),
   );
   root.append(
     html(
       "p",
       { class: "inputs" },
-      inputs.map((input, j) => html("label", {}, html("span", { class: "is-y" }, `y[${j}] `), input)),
+      inputs.map((input, j) => html("label", {}, formula(variable("y", null, j)), " ", input.element)),
     ),
   );
-  return (state) => inputs.forEach((input, j) => (input.value = String(state.y[j])));
+  return (state) => inputs.forEach((input, j) => input.show(state.y[j]));
 }

@@ -18,33 +18,60 @@ export const svg = (name, attributes, ...children) =>
 export const mathml = (name, attributes, ...children) =>
   create(document.createElementNS(NAMESPACES.math, name), attributes, children);
 
-// Format a number with its sign in nine columns: with six decimals, seven digits, or an exponent.
-export function number(value) {
-  if (!Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  const sign = value < 0 ? "−" : "+";
-  if (size === 0 || (size >= 1e-3 && size < 1)) return sign + size.toFixed(6);
-  if (size >= 1 && size < 1e6) return sign + size.toPrecision(7);
-  const [digits, power] = size.toExponential(2).split("e");
-  return `${sign}${digits}e${power[0].replace("-", "−")}${power.slice(1).padStart(2, "0")}`;
+const DIGITS = 3; // significant digits, unless all are shown
+let allDigits = false;
+
+// Show all digits of every number from the next rendering on, or three.
+export function setAllDigits(all) {
+  allDigits = all;
+  document.body.classList.toggle("all-digits", all);
 }
+
+// Format a number with its sign: with three significant digits, or with all. 0 has no sign.
+export function number(value) {
+  const size = Math.abs(value);
+  const isWhole = Number.isInteger(size) && size < 1000;
+  const text = isWhole ? String(size) : allDigits ? long(size) : short(size);
+  return `${value < 0 ? "−" : value > 0 ? "+" : ""}${withMinus(text)}`;
+}
+
+// The same without the plus sign.
+export const unsigned = (value) => number(value).replace("+", "");
+
+function short(size, digits = DIGITS) {
+  const [text, power] = size.toExponential(digits - 1).split("e");
+  return !power || (power >= -3 && power < digits) ? size.toPrecision(digits) : `${text}e${Number(power)}`;
+}
+
+const long = (size) => (size < 1e-3 ? size.toExponential() : String(size));
+
+const withMinus = (text) => text.replaceAll("-", "−");
 
 // A change of z, a or C below 1e-12 may be only rounding, and counts as 0.
 export const clean = (value) => (Math.abs(value) < 1e-12 ? 0 : value);
 export const ratio = (numerator, denominator) => (clean(denominator) ? number(clean(numerator) / denominator) : "–");
 
-// Format two numbers with the fewest digits that show their difference, at least seven.
+// Format two numbers with the fewest digits that show their difference, at least three. One number if they are equal.
 export function distinguishable(before, after) {
-  let digits = 7;
+  if (before === after) return [unsigned(before)];
+  if (allDigits) return [before, after].map(unsigned);
+  let digits = DIGITS;
   while (digits < 17 && before.toPrecision(digits) === after.toPrecision(digits)) digits += 1;
-  return [before.toPrecision(digits), after.toPrecision(digits)];
+  return [before, after].map((value) =>
+    withMinus(value === 0 ? "0" : `${value < 0 ? "-" : ""}${short(Math.abs(value), digits)}`),
+  );
 }
 
 export const counted = (n, noun) => (n === 1 ? `1 ${noun}` : `${n.toLocaleString("en")} ${noun}s`);
 
-// A number on the screen. Its data attributes hold its full precision, and its path in the document of `--json`.
-export const field = (path, value) =>
-  html("span", { class: "number", "data-field": path, "data-value": String(value) }, number(value));
+// A number on the screen. Its data attributes hold its full precision, and its path in the document of `--json`. A mouse
+// that rests on it sees all digits.
+export const field = (path, value, format = number) =>
+  html(
+    "span",
+    { class: "number", title: String(value), "data-field": path, "data-value": String(value) },
+    format(value),
+  );
 
 // A variable of the chapter in its colour: a letter with the layer as superscript and the indices as subscript.
 export function variable(letter, layer, ...index) {
@@ -53,7 +80,7 @@ export function variable(letter, layer, ...index) {
   const below = mathml(
     "mrow",
     {},
-    indexed.flatMap((i, n) => [n ? mathml("mo", {}, ",") : null, mathml("mn", {}, String(i))]),
+    indexed.flatMap((i, n) => [n ? mathml("mo", {}, ",") : null, mathml(indexElement(i), {}, String(i))]),
   );
   const above =
     layer === null
@@ -63,14 +90,47 @@ export function variable(letter, layer, ...index) {
   return mathml(name, { class: `is-${letter}` }, base, indexed.length ? below : null, above);
 }
 
+// A number, a letter that counts, or a word.
+const indexElement = (i) => (typeof i === "number" ? "mn" : i.length === 1 ? "mi" : "mtext");
+
 export const operator = (sign) => mathml("mo", {}, sign);
 export const identifier = (name) => mathml("mi", {}, name);
 export const numeral = (value) => mathml("mn", {}, String(value));
 export const partial = (of) => mathml("mrow", {}, operator("∂"), of);
 export const fraction = (above, below) => mathml("mfrac", {}, partial(above), partial(below));
+export const inlineFraction = (above, below) => formula(partial(above), operator("/"), partial(below));
+// σ′. The prime is not a superscript, because most fonts have it small and raised already.
+export const sigmaPrime = () =>
+  mathml("mrow", {}, identifier("σ"), mathml("mo", { class: "prime", lspace: "0.08em", rspace: "0.08em" }, "′"));
 export const formula = (...parts) => mathml("math", {}, mathml("mrow", {}, ...parts));
 export const sumOver = (index) =>
   mathml("munder", {}, mathml("mo", { movablelimits: "false" }, "∑"), mathml("mi", {}, index));
+
+// A field for a number. `read` gets what is entered. Without a number the field says so, and keeps its last one.
+// Returns the field with its message, and a function that shows a number in it.
+export function numberField(attributes, read) {
+  const message = html("span", { class: "needs", role: "status" });
+  let kept = "";
+  const input = html("input", {
+    ...attributes,
+    type: "number",
+    input: () => message.replaceChildren(),
+    change: () => {
+      const value = input.valueAsNumber;
+      if (Number.isFinite(value)) return read(value);
+      input.value = kept;
+      message.replaceChildren(`needs a number: still ${withMinus(kept)}`);
+    },
+  });
+  return {
+    input,
+    element: html("span", {}, input, message),
+    show(value) {
+      if (kept !== String(value)) message.replaceChildren();
+      kept = input.value = String(value);
+    },
+  };
+}
 
 // Make `container` a listbox of its `options`: one Tab stop, in which the arrow keys choose an option.
 // Returns a function that marks the chosen option.

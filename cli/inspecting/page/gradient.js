@@ -1,16 +1,19 @@
 // The whole ∇C of a small network: every entry with its factors. Clicking an entry takes it apart in section 3.
 
-import { field, html } from "./dom.js";
+import { field, formula, html, inlineFraction, operator, variable } from "./dom.js";
 import { cancels, derivativeOf, dzOf } from "./network.js";
-import { nameOf } from "./place.js";
+import { symbolOf } from "./place.js";
 
 export function mountGradient(root, data, update) {
   const listed = data.trace.gradient; // undefined unless the network is small
   root.closest("section").classList.toggle("absent", !listed);
   if (!listed) return () => {};
+  const title = html("p", {});
   const list = html("ol", { class: "entries" });
-  root.append(html("p", { class: "hint" }, "Click an entry to take it apart."), list);
+  root.append(title, list);
   return (state) => {
+    const C = () => variable("C", null, state.C_index);
+    title.replaceChildren(formula(operator("∇"), C()), ", entry by entry. Click an entry to take it apart.");
     list.replaceChildren(
       ...listed.map(({ layer, j, k }, n) => {
         const place = { l: layer, j, k };
@@ -26,7 +29,7 @@ export function mountGradient(root, data, update) {
           html(
             "button",
             { type: "button", class: "entry", "data-key": `entry-${n}`, click: () => update({ place }) },
-            html("b", {}, `∂${state.C_name}/∂${nameOf(place)}`),
+            inlineFraction(C(), symbolOf(place)),
             factors,
             " = ",
             html("b", {}, field(traced("product"), product)),

@@ -1,8 +1,8 @@
 // "Guess the sign first": everything that reveals the sign of the derivative is hidden until the user has guessed.
 
-import { html, number } from "./dom.js";
+import { formula, html, inlineFraction, number, operator, sigmaPrime, variable } from "./dom.js";
 import { pathsOf } from "./network.js";
-import { letterOf, nameOf, strongestInto } from "./place.js";
+import { named, strongestInto, symbolOf } from "./place.js";
 
 export function mountGuess(root, data, update) {
   const mode = html("input", {
@@ -32,26 +32,39 @@ export function mountGuess(root, data, update) {
   return (state) => {
     const { guess, place, derivative: d } = state;
     mode.checked = guess.on;
-    const hides = guess.on && guess.made === null;
-    for (const element of document.querySelectorAll("[data-reveals]")) element.hidden = hides;
+    for (const element of document.querySelectorAll("[data-reveals]")) element.hidden = state.hides;
+    if (state.isBlank) {
+      question.replaceChildren("Draw a digit, or pick an image. A cost needs an example.");
+      return;
+    }
     if (!guess.on) {
       question.replaceChildren();
       return;
     }
-    const p = letterOf(place);
-    if (hides) {
-      const { l, j, k } = place;
+    const { l, j, k } = place;
+    const C = () => variable("C", null, state.C_index);
+    const slope = () => inlineFraction(C(), symbolOf(place));
+    if (state.hides) {
       const known = [
-        ...(k === null ? [] : [`a(${l - 1})[${k}] = ${number(state.passed.a[l - 1][k])}`]),
-        `z(${l})[${j}] = ${number(state.passed.z[l][j])}`,
-        `a(${l})[${j}] = ${number(state.passed.a[l][j])}`,
-        ...(l === data.network.L ? [`y[${j}] = ${state.y[j]}`] : []),
-      ].join(", ");
+        ...(k === null ? [] : [equals("a", l - 1, k, state.passed.a[l - 1][k]), ", "]),
+        equals("z", l, j, state.passed.z[l][j]),
+        ", ",
+        equals("a", l, j, state.passed.a[l][j]),
+        ...(l === data.network.L ? [", ", equals("y", null, j, state.y[j])] : []),
+      ];
       question.replaceChildren(
         html(
           "p",
           {},
-          `You know: ${known}.${l < data.network.L ? strongestPathText(state, data) : ""} If ${nameOf(place)} is raised a little, does the cost ${state.C_name} rise or fall?`,
+          "You know: ",
+          known,
+          ".",
+          l < data.network.L ? strongestPathText(state, data) : "",
+          " If ",
+          named(place),
+          " is raised a little, does the cost ",
+          formula(C()),
+          " rise or fall?",
         ),
         html(
           "p",
@@ -59,13 +72,17 @@ export function mountGuess(root, data, update) {
           html(
             "button",
             { type: "button", id: "guess-rises", "data-key": "guess", click: () => guessSign(1) },
-            `it rises: ∂C/∂${p} > 0`,
+            "it rises: ",
+            slope(),
+            " > 0",
           ),
           " ",
           html(
             "button",
             { type: "button", id: "guess-falls", "data-key": "guess-falls", click: () => guessSign(-1) },
-            `it falls: ∂C/∂${p} < 0`,
+            "it falls: ",
+            slope(),
+            " < 0",
           ),
           " ",
           html("button", { type: "button", id: "guess-stays", click: () => guessSign(0) }, "it stays the same: 0"),
@@ -80,7 +97,14 @@ export function mountGuess(root, data, update) {
         "p",
         {},
         html("b", { id: "guess-verdict" }, verdict),
-        ` ∂z/∂${p} = ${number(d.dz)}, σ′ = ${number(d.da_dz)} and ∂C/∂a = ${number(d.dC_da)} multiply to ${number(d.product)}: ${reasonForSign(state, data)}`,
+        " ",
+        inlineFraction(variable("z", l, j), symbolOf(place)),
+        ` = ${number(d.dz)}, `,
+        formula(sigmaPrime(), operator("("), variable("z", l, j), operator(")")),
+        ` = ${number(d.da_dz)} and `,
+        inlineFraction(C(), variable("a", l, j)),
+        ` = ${number(d.dC_da)} multiply to ${number(d.product)}: `,
+        reasonForSign(state, data),
       ),
       html(
         "p",
@@ -92,18 +116,37 @@ export function mountGuess(root, data, update) {
   };
 }
 
+const equals = (letter, l, j, value) => [formula(variable(letter, l, j)), ` = ${number(value)}`];
+
 // For a hidden neuron: a sentence about the path with the largest effect on the cost.
 function strongestPathText({ place: { l, j }, passed, back, y }, data) {
   const [path] = pathsOf(data.network, back, l, j).sort((p, q) => Math.abs(q.product) - Math.abs(p.product));
-  const target = l + 1 === data.network.L ? ` and y[${path.j}] = ${y[path.j]}` : "";
-  return ` Its strongest path goes through ${nameOf({ l: l + 1, j: path.j, k: j })} = ${number(path.w)} to a(${l + 1})[${path.j}] = ${number(passed.a[l + 1][path.j])}${target}.`;
+  return [
+    " Its strongest path goes through ",
+    named({ l: l + 1, j: path.j, k: j }),
+    ` = ${number(path.w)} to `,
+    equals("a", l + 1, path.j, passed.a[l + 1][path.j]),
+    l + 1 === data.network.L ? [" and ", equals("y", null, path.j, y[path.j])] : "",
+    ".",
+  ];
 }
 
 // The factor that decides the sign, as a sentence.
 function reasonForSign({ place, passed, y, derivative: d }, data) {
   const { l, j } = place;
   if (d.product === 0) return "one factor is 0, so the product is 0.";
-  const source = place.k !== null && d.dz < 0 ? "the activation in the previous layer is negative, which flips the sign; " : "";
-  if (l < data.network.L) return `${source}σ′ is never negative, so the sum over the paths decides.`;
-  return `${source}σ′ is never negative, and a is ${passed.a[l][j] > y[j] ? "larger" : "smaller"} than y.`;
+  const source =
+    place.k !== null && d.dz < 0 ? "the activation in the previous layer is negative, which flips the sign; " : "";
+  if (l < data.network.L)
+    return [source, formula(sigmaPrime()), " is never negative, so the sum over the paths decides."];
+  const than = passed.a[l][j] > y[j] ? "larger" : "smaller";
+  return [
+    source,
+    formula(sigmaPrime()),
+    " is never negative, and ",
+    formula(variable("a", l, j)),
+    ` is ${than} than `,
+    formula(variable("y", null, j)),
+    ".",
+  ];
 }

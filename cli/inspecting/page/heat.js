@@ -1,8 +1,11 @@
 // Heat maps of a neuron's incoming weights and of their gradient. A click on a cell chooses its weight.
 
-import { colour, counted, html, number } from "./dom.js";
-import { derivativeOf } from "./network.js";
+import { colour, counted, formula, html, inlineFraction, number, unsigned, variable } from "./dom.js";
+import { derivativeOf, largestAt } from "./network.js";
 import { heatMapNeuron, nameOf } from "./place.js";
+
+const PALE = 1e-6; // a gradient that is smaller than this share of the layer's largest has no strong colour
+const ROUNDING = 1e-12; // nor has one that may be only rounding
 
 // Mount the two heat maps. Negative cells have a dash, so that they can be read without colour.
 export function mountHeat(root, data, update) {
@@ -69,7 +72,9 @@ export function mountHeat(root, data, update) {
     html(
       "p",
       { class: "hint" },
-      "A stronger colour is a larger absolute value. A dash marks a negative value. Click a cell or use the arrow keys to choose its weight. For one example, the gradient is the neuron’s input times one number, its ∂C/∂z. This does not hold for an average over examples.",
+      "A stronger colour is a larger absolute value. A dash marks a negative value. Click a cell or use the arrow keys to choose its weight. For one example, the gradient is the neuron’s input times one number, its ",
+      inlineFraction(variable("C", null, "i"), variable("z", null)),
+      ". This does not hold for an average over examples.",
     ),
   );
 
@@ -92,11 +97,25 @@ export function mountHeat(root, data, update) {
     averaged.checked = state.averaged;
     maps.forEach(({ canvas, caption }, i) => {
       const values = i ? gradient : weights;
-      const of = i ? (state.averaged ? "average ∂C/∂w" : `∂${state.C_name}/∂w`) : "w";
+      const of = i ? `∂${state.averaged ? "C" : state.C_name}/∂w` : "w";
+      const C = variable("C", null, state.averaged ? null : state.C_index);
+      const symbol = i ? inlineFraction(C, variable("w", null)) : formula(variable("w", null));
       const most = Math.max(...Array.from(values, Math.abs));
-      paintHeat(canvas, values, shown, isIts ? k : null);
+      const layers = i ? largestOfLayer(data, state, owner.l) : most;
+      const strong = Math.max(most, PALE * layers, ROUNDING);
+      paintHeat(canvas, values, strong, shown, isIts ? k : null);
       const at = isIts && k !== null ? k : 0;
-      caption.textContent = `${of}, from ${number(-most)} to ${number(most)}${isIts && k !== null ? `; chosen: ${number(values[k])}` : ""}`;
+      caption.replaceChildren(
+        symbol,
+        i && state.averaged ? ", averaged over the batch" : "",
+        most === 0 ? ": all 0" : `, largest in size: ${unsigned(most)}`,
+        isIts && k !== null ? `; chosen: ${number(values[k])}` : "",
+        most === 0 || most === strong
+          ? ""
+          : strong === ROUNDING
+            ? ". Pale, because it may be only rounding"
+            : `. Pale, because the largest of the layer is ${unsigned(layers)}`,
+      );
       canvas.setAttribute("aria-label", `${of} of neuron ${owner.j} of layer ${owner.l}: choose a weight`);
       canvas.setAttribute("aria-valuemax", String(n - 1));
       canvas.setAttribute("aria-valuenow", String(at));
@@ -113,17 +132,23 @@ function averageGradient(data, owner, n) {
   return mean;
 }
 
-function paintHeat(canvas, values, { across, down }, chosen) {
+// The largest |∂C_i/∂w| of layer l, over the examples of the batch and the current one.
+function largestOfLayer({ batch }, current, l) {
+  const largest = (values) => Math.abs(values[largestAt(values)]);
+  return Math.max(...[...batch, current].map(({ passed, back }) => largest(passed.a[l - 1]) * largest(back.dC_dz[l])));
+}
+
+// Paint the values. `strong` is the absolute value with the full colour.
+function paintHeat(canvas, values, strong, { across, down }, chosen) {
   const cell = Math.max(8, Math.min(28, Math.floor(280 / across)));
   canvas.width = across * cell;
   canvas.height = down * cell;
   const context = canvas.getContext("2d");
   context.fillStyle = colour("paper");
   context.fillRect(0, 0, canvas.width, canvas.height);
-  const most = Math.max(...Array.from(values, Math.abs)) || 1;
   const [plus, minus, mark, ink] = ["plus", "minus", "mark", "ink"].map(colour);
   values.forEach((value, i) => {
-    const strength = Math.abs(value) / most;
+    const strength = Math.abs(value) / strong;
     const [x, y] = [(i % across) * cell, Math.floor(i / across) * cell];
     context.globalAlpha = strength;
     context.fillStyle = value < 0 ? minus : plus;

@@ -1,33 +1,48 @@
 // The forward pass: the layers as columns of activations, and the connections into the chosen neuron. Clicking a
 // connection, or a pixel of the input, chooses that weight.
 
-import { html, listbox, number, svg } from "./dom.js";
-import { heatMapNeuron, nameOf, strongestInto } from "./place.js";
+import { html, listbox, number, numberField, svg, unsigned } from "./dom.js";
+import { heatMapNeuron, named, strongestInto } from "./place.js";
 import { paintPicture } from "./digit.js";
 
 // Sizes in pixels.
 const MAX_HEIGHT = 360; // of a column
 const ROW = 26; // height of a row of neurons
-const LABEL = 62; // width of the label beside an output neuron
+const LABEL = { short: 76, long: 176 }; // width of the label beside an output neuron, with three or all digits
 const TOP = 30; // height of the titles
-const NARROW = { below: 480, gap: 12, picture: 72 }; // smallest gap between columns, and the side of the input picture
-const ROOMY = { gap: 46, picture: 112 };
+// Layouts from wide to narrow: the smallest gap between columns, the side of the input picture, the most rows of neurons,
+// and the smallest width of a column.
+const LAYOUTS = [
+  { gap: 46, picture: 112, rows: 20, least: 44 },
+  { gap: 12, picture: 72, rows: 20, least: 44 },
+  { gap: 12, picture: 56, rows: 40, least: 28 },
+];
+const SMALLEST = 0.6; // scale of a network that is wider than its card; one that needs a smaller scale can be scrolled
+const REACH = 8; // from the pointer to a connection
 
 export function mountLayers(root, data, update) {
   const { network } = data;
   const stage = html("div", { class: "stage" });
   const place = mountPlace(data, update);
-  root.append(stage, place.element);
+  const pointed = html("p", { class: "pointed" });
+  root.append(stage, pointed, place.element);
   let built = null;
   let shown = null; // the place that was last scrolled into view
 
   function build() {
-    const room = stage.clientWidth < NARROW.below ? NARROW : ROOMY;
+    const { allDigits } = data.current;
     const most = Math.max(...network.sizes.slice(data.side ? 1 : 0));
-    const tall = Math.max(data.side ? room.picture : 0, Math.min(MAX_HEIGHT, most * ROW));
-    const columns = network.sizes.map((n, l) => ({ l, ...arrange(n, l, tall, room.picture, data) }));
-    const widths = columns.reduce((sum, column) => sum + column.width, 0);
-    const width = Math.max(stage.clientWidth, widths + room.gap * network.L);
+    const tall = Math.max(data.side ? LAYOUTS[0].picture : 0, Math.min(MAX_HEIGHT, most * ROW));
+    const label = allDigits ? LABEL.long : LABEL.short;
+    const layouts = LAYOUTS.map((layout) => {
+      const columns = network.sizes.map((n, l) => ({ l, ...arrange(n, l, tall, layout, label, data) }));
+      const widths = columns.reduce((sum, column) => sum + column.width, 0);
+      return { columns, widths, least: widths + layout.gap * network.L };
+    });
+    const { columns, widths, least } = layouts.find((layout) => layout.least <= stage.clientWidth) ?? layouts.at(-1);
+    const width = Math.max(stage.clientWidth, least);
+    const height = TOP + tall + 10;
+    const scale = Math.max(SMALLEST, Math.min(1, stage.clientWidth / width));
     const gap = (width - widths) / network.L;
     let left = 0;
     for (const column of columns) {
@@ -35,38 +50,73 @@ export function mountLayers(root, data, update) {
       left += column.width + gap;
     }
     const wires = svg("g", { class: "wires" });
-    const groups = columns.map((column) => drawColumn(column, data, update));
+    const groups = columns.map((column) => drawColumn(column, label, data, update));
     const picture = svg(
       "svg",
       {
-        width,
-        height: TOP + tall + 10,
-        viewBox: `0 0 ${width} ${TOP + tall + 10}`,
+        width: width * scale,
+        height: height * scale,
+        viewBox: `0 0 ${width} ${height}`,
         role: "group",
         "aria-label": "the network",
+        pointermove: (event) => point(nearest(event)),
+        pointerdown: (event) => point(nearest(event)),
+        pointerleave: () => point(null),
+        click: (event) => {
+          const wire = nearest(event);
+          if (wire) update({ place: wire.place });
+        },
       },
       wires,
       groups.map((group) => group.element),
     );
     stage.replaceChildren(picture);
-    built = { width: stage.clientWidth, columns, wires, groups };
+    built = { width: stage.clientWidth, allDigits, scale, columns, wires, groups, picture, drawn: [] };
+  }
+
+  // The connection that is nearest to the pointer. None on a neuron, or if all are out of reach.
+  function nearest({ target, clientX, clientY }) {
+    if (target.closest(".neuron, foreignObject")) return null;
+    const box = built.picture.getBoundingClientRect();
+    const at = [(clientX - box.left) / built.scale, (clientY - box.top) / built.scale];
+    const away = built.drawn.map((wire) => distance(at, wire.from, wire.to));
+    const least = Math.min(...away);
+    return least <= REACH ? built.drawn[away.indexOf(least)] : null;
+  }
+
+  // Highlight a connection before it is clicked, and show its weight. Without one, show the chosen parameter.
+  function point(wire) {
+    for (const { line } of built.drawn) line.classList.toggle("near", line === wire?.line);
+    if (wire) built.wires.append(wire.line); // in front of the others
+    built.picture.classList.toggle("pointing", wire !== null);
+    const place = wire?.place ?? data.current.place;
+    pointed.replaceChildren(named(place), ` = ${number(network.parameter(place))}`);
   }
 
   return (state) => {
-    if (built?.width !== stage.clientWidth) build();
+    if (built?.width !== stage.clientWidth || built.allDigits !== state.allDigits) build();
     built.groups.forEach((group) => group.render(state));
-    drawWires(built.wires, built.columns, data, state, update);
+    built.drawn = drawWires(built.wires, built.columns, data, state);
+    point(null);
     if (shown !== state.place) {
       const column = built.columns[state.place.l];
-      stage.scrollLeft = column.left + column.width - stage.clientWidth;
+      stage.scrollLeft = (column.left + column.width) * built.scale - stage.clientWidth;
       shown = state.place;
     }
     place.render(state);
   };
 }
 
-// The positions of a layer's neurons: one below the other, or in a grid if there are many.
-function arrange(n, l, tall, picture, data) {
+// The distance of a point from the line between two others.
+function distance([x, y], [x1, y1], [x2, y2]) {
+  const [dx, dy] = [x2 - x1, y2 - y1];
+  const along = Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy)));
+  return Math.hypot(x - x1 - along * dx, y - y1 - along * dy);
+}
+
+// The positions of a layer's neurons: one below the other, or in a grid if there are many. Each column of the grid begins a
+// little lower than the one before, so that no connection lies exactly on another.
+function arrange(n, l, tall, { picture, rows: most, least }, label, data) {
   if (l === 0 && data.side) {
     const [pixel, top] = [picture / data.side, TOP + (tall - picture) / 2];
     return {
@@ -78,26 +128,29 @@ function arrange(n, l, tall, picture, data) {
       centre: (k) => [((k % data.side) + 0.5) * pixel, top + (Math.floor(k / data.side) + 0.5) * pixel],
     };
   }
-  const rows = Math.min(n, n > 120 ? 40 : 20);
+  const rows = Math.min(n, n > 120 ? 40 : most);
   const cell = Math.min(ROW, tall / rows);
   const across = Math.ceil(n / rows);
   const top = TOP + (tall - cell * rows) / 2;
-  const pitch = l === data.network.L ? cell + LABEL : cell;
+  const pitch = l === data.network.L ? cell + label : cell;
   return {
     n,
     cell,
     rows,
-    width: Math.max(44, across * pitch),
-    centre: (i) => [Math.floor(i / rows) * pitch + cell / 2, top + ((i % rows) + 0.5) * cell],
+    width: Math.max(least, across * pitch),
+    centre: (i) => {
+      const column = Math.floor(i / rows);
+      return [column * pitch + cell / 2, top + ((i % rows) + (column + 0.5) / across) * cell];
+    },
   };
 }
 
-function drawColumn(column, data, update) {
+function drawColumn(column, label, data, update) {
   const { l } = column;
   const title = svg(
     "text",
     { x: column.left + column.width / 2, y: 14, "text-anchor": "middle", class: "column-title" },
-    `layer ${l}`,
+    column.width < 40 && l > 0 ? String(l) : `layer ${l}`,
   );
   if (column.picture) return drawInput(column, title, data, update);
   const isOutput = l === data.network.L;
@@ -109,7 +162,7 @@ function drawColumn(column, data, update) {
       svg("rect", {
         x: -column.cell / 2,
         y: -column.cell / 2,
-        width: column.cell + (isOutput ? LABEL : 0),
+        width: column.cell + (isOutput ? label : 0),
         height: column.cell,
         class: "target",
       }),
@@ -146,7 +199,7 @@ function drawColumn(column, data, update) {
         neuron.classList.toggle("source", l === state.place.l - 1 && i === state.place.k);
         neuron.setAttribute("aria-label", `neuron ${i} of layer ${l}: a = ${number(a[i])}`);
         neuron.dataset.value = String(a[i]);
-        if (label) label.lastChild.textContent = a[i].toFixed(3);
+        if (label) label.lastChild.textContent = unsigned(a[i]);
       });
       select(chosen);
     },
@@ -184,7 +237,8 @@ function drawInput(column, title, data, update) {
 
 // The connections into the chosen neuron: thick for a large |w|, dashed for a negative w. From an input picture or a layer
 // of more than 400 neurons, only the chosen connection is drawn. The heat map shows the others.
-function drawWires(wires, columns, data, state, update) {
+// Returns each with its place, its two ends and its element.
+function drawWires(wires, columns, data, state) {
   const { l, j, k } = state.place;
   const [from, to] = [columns[l - 1], columns[l]];
   const sources =
@@ -192,46 +246,40 @@ function drawWires(wires, columns, data, state, update) {
   const w = sources.map((i) => data.network.parameter({ l, j, k: i }));
   const most = Math.max(...w.map(Math.abs), 1e-12);
   const [x2, y2] = to.centre(j);
-  const ends = { x2: to.left + x2, y2 };
-  wires.replaceChildren(
-    ...sources.flatMap((i, n) => {
-      const [x1, y1] = from.centre(i);
-      const line = { x1: from.left + x1, y1, ...ends };
-      const kind = `wire ${w[n] < 0 ? "negative" : "positive"}${i === k ? " chosen" : ""}`;
-      const choose = () => update({ place: { l, j, k: i } });
-      return [
-        svg("line", { ...line, class: kind, "stroke-width": (0.3 + (3 * Math.abs(w[n])) / most).toFixed(2) }),
-        svg(
-          "line",
-          { ...line, class: "hit", "data-place": `${l},${j},${i}`, click: choose },
-          svg("title", {}, `${nameOf({ l, j, k: i })} = ${number(w[n])}`),
-        ),
-      ];
-    }),
-  );
+  const end = [to.left + x2, y2];
+  const drawn = sources.map((i, n) => {
+    const [x1, y1] = from.centre(i);
+    const line = svg("line", {
+      x1: from.left + x1,
+      y1,
+      x2: end[0],
+      y2,
+      class: `wire ${w[n] < 0 ? "negative" : "positive"}${i === k ? " chosen" : ""}`,
+      "data-place": `${l},${j},${i}`,
+      "stroke-width": (0.3 + (3 * Math.abs(w[n])) / most).toFixed(2),
+    });
+    return { place: { l, j, k: i }, from: [from.left + x1, y1], to: end, line };
+  });
+  wires.replaceChildren(...drawn.map(({ line }) => line));
+  return drawn;
 }
 
 // Input fields for the chosen parameter, so that every weight and bias can be chosen with the keyboard.
 function mountPlace(data, update) {
   const { network } = data;
   const input = (name, label) =>
-    html("input", {
-      type: "number",
-      id: `place-${name}`,
-      min: name === "l" ? 1 : 0,
-      inputmode: "numeric",
-      "aria-label": label,
-      change: read,
-    });
+    numberField({ id: `place-${name}`, min: name === "l" ? 1 : 0, inputmode: "numeric", "aria-label": label }, read);
   const layer = input("l", "layer l");
   const to = input("j", "to neuron j");
   const from = input("k", "from neuron k");
   const bias = html("input", { type: "checkbox", id: "bias", change: read });
   function read() {
-    const clamp = (element, least, most) => Math.max(least, Math.min(most, Math.round(Number(element.value)) || 0));
+    const clamp = ({ input }, least, most) => Math.max(least, Math.min(most, Math.round(input.valueAsNumber)));
     const l = clamp(layer, 1, network.L);
     const j = clamp(to, 0, network.sizes[l] - 1);
-    update({ place: { l, j, k: bias.checked ? null : clamp(from, 0, network.sizes[l - 1] - 1) } });
+    if (bias.checked) update({ place: { l, j, k: null } });
+    else if (from.input.value === "") update({ place: strongestInto(data.current, l, j) });
+    else update({ place: { l, j, k: clamp(from, 0, network.sizes[l - 1] - 1) } });
   }
   const strongest = html(
     "button",
@@ -248,22 +296,22 @@ function mountPlace(data, update) {
   const element = html(
     "div",
     { class: "place", role: "group", "aria-label": "the chosen parameter" },
-    html("label", {}, "layer ", layer),
-    html("label", {}, "to neuron ", to),
-    html("label", {}, "from neuron ", from),
+    html("label", {}, "layer ", layer.element),
+    html("label", {}, "to neuron ", to.element),
+    html("label", {}, "from neuron ", from.element),
     html("label", {}, bias, " bias"),
     strongest,
   );
   return {
     element,
     render({ place: { l, j, k } }) {
-      layer.value = String(l);
-      layer.max = String(network.L);
-      to.value = String(j);
-      to.max = String(network.sizes[l] - 1);
-      from.value = k === null ? "" : String(k);
-      from.max = String(network.sizes[l - 1] - 1);
-      from.disabled = k === null;
+      layer.show(l);
+      layer.input.max = String(network.L);
+      to.show(j);
+      to.input.max = String(network.sizes[l] - 1);
+      if (k !== null) from.show(k); // beside a bias the weight's number stays, to return to
+      from.input.max = String(network.sizes[l - 1] - 1);
+      from.input.disabled = k === null;
       bias.checked = k === null;
     },
   };

@@ -1,6 +1,7 @@
 // The page: reads its data, holds its state, and updates the views.
 
-import { Network, answerOf, backprop, costOf, derivativeOf, dzOf, forward, nudgeOf } from "./network.js";
+import { setAllDigits } from "./dom.js";
+import { Network, answerOf, backprop, costOf, derivativeOf, dzOf, forward, nudgeOf, oneAt } from "./network.js";
 import { mountDigit } from "./digit.js";
 import { mountLayers } from "./layers.js";
 import { mountHeat } from "./heat.js";
@@ -74,28 +75,37 @@ const darkness = matchMedia("(prefers-color-scheme: dark)");
 const start = {
   example: examples.findIndex(({ index }) => index === traced.example),
   place: { l: traced.layer, j: traced.j, k: traced.k ?? null },
-  nudgeBy: 0.01,
+  nudgeBy: 0.01, // as in `--json`, with which the page is compared when it opens
   route: [], // neurons walked back through, output first: {l, j, from: the place before the step}
   allPaths: false,
   averaged: false,
+  allDigits: false,
+  follows: false, // true while y is the digit that the network reads: for a drawing, until the user sets y
   guess: { on: false, made: null, asked: 0, right: 0 },
 };
 
 // The state of the views: everything that is shown, computed from the user's choices.
 function computeState(chosen) {
-  const { x, y, place, example } = chosen;
+  const { x, place, example, guess } = chosen;
   const passed = forward(network, x);
+  const y = chosen.follows ? oneAt(answerOf(passed.a[network.L]), chosen.y.length) : chosen.y;
   const back = backprop(network, passed, y);
   const { l, j } = place;
-  const index = example === null ? null : examples[example].index;
-  const isTracedExample = index === traced.example && examples[example].y === y;
+  const isOwn = example === null || y !== examples[example].y; // the user's own input or own y
+  const index = isOwn ? "own" : examples[example].index;
+  const isTracedExample = index === traced.example;
+  const isBlank = data.side !== null && example === null && chosen.pixels.every((value) => value === 0);
   return {
     ...chosen,
+    y,
     passed,
     back,
+    isOwn,
+    isBlank,
+    hides: isBlank || (guess.on && guess.made === null), // whether the derivative is hidden
     C: costOf(network, passed, y),
-    C_index: index,
-    C_name: index === null ? "C" : `C_${index}`,
+    C_index: index, // C_i is the cost of one example, and C the average over the batch
+    C_name: `C_${index}`,
     value: network.parameter(place),
     derivative: {
       dz: dzOf(passed, place),
@@ -121,13 +131,19 @@ function update(change) {
   const next = { ...chosen, ...change };
   if (change.example !== undefined && change.example !== null) {
     const { x, y, pixels } = examples[change.example];
-    Object.assign(next, { x, y, pixels });
+    Object.assign(next, { x, y, pixels, follows: false });
+  }
+  if (change.y) {
+    const label = examples[next.example]?.y;
+    next.y = label && change.y.every((value, j) => value === label[j]) ? label : change.y;
+    next.follows = false;
   }
   if (change.place && !change.route) next.route = [];
   const isNew = change.place || change.example !== undefined || change.y;
   if (isNew && next.guess.on && !change.guess) next.guess = { ...next.guess, made: null };
   chosen = next;
   data.current = computeState(chosen);
+  setAllDigits(chosen.allDigits);
   keepFocus(() => views.forEach((view) => view(data.current)));
 }
 
@@ -174,6 +190,9 @@ views = [
 ];
 update({});
 compareWithTrace();
+update({ nudgeBy: 0 });
+const digitsSwitch = at("all-digits");
+digitsSwitch.addEventListener("change", () => update({ allDigits: digitsSwitch.checked }));
 for (const media of [darkness, paper]) media.addEventListener("change", () => update({}));
 let resized = 0;
 addEventListener("resize", () => {

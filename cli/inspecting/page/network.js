@@ -135,6 +135,9 @@ export function answerOf(a) {
   return a.length === 1 ? Number(a[0] >= 0.5) : a.indexOf(Math.max(...a));
 }
 
+// The desired output y for a digit.
+export const oneAt = (digit, n) => Float64Array.from({ length: n }, (_, j) => Number(j === digit));
+
 // The index of the largest absolute value.
 export const largestAt = (values) =>
   values.reduce((at, value, i) => (Math.abs(value) > Math.abs(values[at]) ? i : at), 0);

@@ -1,6 +1,18 @@
 // ∂C/∂a of a neuron as the sum over its paths through the next layer. A click on a path walks the chain back one layer.
 
-import { counted, field, formula, fraction, html, number, operator, sumOver, variable } from "./dom.js";
+import {
+  counted,
+  field,
+  formula,
+  fraction,
+  html,
+  identifier,
+  number,
+  numeral,
+  operator,
+  sumOver,
+  variable,
+} from "./dom.js";
 import { pathsOf } from "./network.js";
 import { strongestInto, summedNeuron } from "./place.js";
 
@@ -84,7 +96,7 @@ export function mountPaths(root, data, update) {
               "data-key": `path-${rank}`,
               click: () => walk(neuron, path.j),
             },
-            html("span", { class: "through" }, `j = ${path.j}`),
+            html("span", { class: "through" }, formula(identifier("j"), operator("="), numeral(path.j))),
             html("span", { class: "product" }, field(traced(`terms.${path.j}.product`), path.product)),
             signedBar(path.product / most),
             html(
@@ -130,18 +142,15 @@ function signedBar(share) {
 
 // The route walked so far, from the cost back. Clicking a step returns to it.
 function drawRoute(element, state, neuron, update) {
+  const a = (l, j) => formula(variable("a", l, j));
   const back = (step) => update({ place: step.from, route: state.route.filter(({ l }) => l > step.l) });
   element.replaceChildren(
-    html("span", { class: "is-C" }, state.C_name),
+    formula(variable("C", null, state.C_index)),
     ...state.route.flatMap((step) => [
       " ← ",
-      html(
-        "button",
-        { type: "button", "data-key": `route-${step.l}`, click: () => back(step) },
-        `a(${step.l})[${step.j}]`,
-      ),
+      html("button", { type: "button", "data-key": `route-${step.l}`, click: () => back(step) }, a(step.l, step.j)),
     ]),
     " ← ",
-    html("b", {}, `a(${neuron.l})[${neuron.n}]`),
+    a(neuron.l, neuron.n),
   );
 }

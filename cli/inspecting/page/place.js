@@ -1,10 +1,15 @@
 // A place {l, j, k} is the position of a parameter: the weight w_jk^(l), or the bias b_j^(l) if k is null.
 
+import { formula, variable } from "./dom.js";
 import { largestAt } from "./network.js";
 
 export const letterOf = ({ k }) => (k === null ? "b" : "w");
 
-// The parameter's name as in the terminal: w(2)[4,12].
+// The parameter's name, typeset.
+export const symbolOf = (place) => variable(letterOf(place), place.l, place.j, place.k);
+export const named = (place) => formula(symbolOf(place));
+
+// The parameter's name as in the terminal, for screen readers: w(2)[4,12].
 export const nameOf = ({ l, j, k }) => (k === null ? `b(${l})[${j}]` : `w(${l})[${j},${k}]`);
 
 // A neuron's incoming weight with the largest |∂C/∂w| for the current example. It starts where |a| is largest.
