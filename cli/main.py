@@ -13,6 +13,7 @@ import click
 from .config import config
 from .download import download
 from .evaluating.command import evaluate
+from .exercising.command import exercise
 from .failure import EXIT_FAILURE, explain, report
 from .inspecting.command import inspect_gradients
 from .interruption import Interrupted, catch_signals
@@ -63,12 +64,13 @@ def nn(context: click.Context) -> None:
       nn plot                 see how the newest run was trained
       nn sweep                find the better setting, over several seeds
       nn inspect-gradients    take its gradient apart
+      nn exercise             work out gradients by hand
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (train, sweep, evaluate, list_runs, plot, inspect_gradients, download, config):
+for command in (train, sweep, evaluate, list_runs, plot, inspect_gradients, exercise, download, config):
     nn.add_command(command)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["initialization", "shuffle", "sample", "check", "augmentation", "trials", "points"]
+Purpose = Literal["initialization", "shuffle", "sample", "check", "augmentation", "trials", "points", "exercise"]
 
 
 def stream(seed: int, purpose: Purpose, epoch: int = 0, *block: int) -> np.random.Generator:

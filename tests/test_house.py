@@ -16,6 +16,7 @@ ROOMS: dict[str, set[str]] = {
     "examples": {"chapter", "configuration"},
     "training": {"chapter", "configuration", "examples"},
     "explaining": {"chapter", "configuration", "examples"},
+    "exercises": {"chapter", "examples", "explaining"},
     "runs": {"chapter", "configuration", "examples", "training"},
     "sweeps": {"configuration", "runs"},
 }
