@@ -83,7 +83,7 @@ def record_training(
         with together(workers), _saving(run):
             if recorder:
                 recorder.diverge()
-        raise
+            raise  # on all processes alike
     with together(workers), _saving(run):
         if recorder and reason:
             recorder.interrupt()

@@ -46,6 +46,11 @@ class Outcome:
 Command = Callable[..., Outcome]
 
 
+def pytest_configure() -> None:
+    """Forget the width that the terminal, or pytest-xdist, has set: it would change what commands print."""
+    os.environ.pop("COLUMNS", None)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print each reason for skipping once, with the number of tests it skipped."""
     reports = terminalreporter.stats.get("skipped", [])
