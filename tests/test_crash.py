@@ -133,7 +133,8 @@ def test_runs_killed_at_any_instant_resume_to_identical_results(
 ) -> None:
     """Interrupts and resumes a run until it finishes, then starts another, until every instant was tried.
 
-    The signals are SIGINT, SIGTERM, SIGHUP and SIGKILL.
+    The signals are SIGINT, SIGTERM, SIGHUP and SIGKILL. All but the last leave time to save the state within an epoch.
+    On a busy machine few instants lie there, so up to ten times as many are tried until one does.
     """
     instants = random.Random(number)
     started = time.monotonic()
@@ -143,6 +144,7 @@ def test_runs_killed_at_any_instant_resume_to_identical_results(
     assert 10 < len(whole["metrics.csv"]) < 100
 
     ended, untried, within_an_epoch = 0, 200 if LONG else 20, 0
+    more = 0 if number == signal.SIGKILL else 200
     while untried:
         shutil.rmtree("cut", ignore_errors=True)
         finished = False
@@ -173,8 +175,10 @@ def test_runs_killed_at_any_instant_resume_to_identical_results(
             if code > 0:  # it exited by itself
                 assert not temporary_files("cut")
         assert outcome_of("cut") == whole
+        if not untried and not within_an_epoch and more:
+            untried, more = 10, more - 10
     assert ended > 5
-    assert (within_an_epoch > 0) == (number != signal.SIGKILL)  # only SIGKILL leaves no time to save the state
+    assert (within_an_epoch > 0) == (number != signal.SIGKILL)
 
 
 # System calls
