@@ -87,7 +87,7 @@ def running() -> Iterator[int]:
     here = str(Path.cwd())
     for entry in map(Path("/proc").joinpath, filter(str.isdecimal, os.listdir("/proc"))):  # noqa: PTH208
         try:
-            if str(CHILD) in (entry / "cmdline").read_text() and str((entry / "cwd").readlink()) == here:
+            if os.fsencode(CHILD) in (entry / "cmdline").read_bytes() and str((entry / "cwd").readlink()) == here:
                 yield int(entry.name)
         except OSError:
             continue
