@@ -733,7 +733,7 @@ def test_numbers_have_three_digits_and_all_on_demand(open_page: OpenPage) -> Non
     assert read() == values
     assert open_page.find("#neuron-3-4 tspan").last.text_content() == str(open_page.activations(SIZES)[3][4])
     open_page.page.set_viewport_size({"width": 360, "height": 740})
-    assert open_page.page.evaluate("document.documentElement.scrollWidth") <= 360
+    open_page.page.wait_for_function("document.documentElement.scrollWidth <= 360")  # once it is laid out anew
     open_page.find("#all-digits").press("Space")
     assert read() == [float(f"{value:.2e}") for value in values]
 
