@@ -682,8 +682,7 @@ def test_six_layers_are_all_in_sight(nn: Command, small: Path, browser: "Browser
     }"""
     for width in (360, 900, 1366, 1920):
         open_page.page.set_viewport_size({"width": width, "height": 768})
-        open_page.page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-        assert open_page.page.evaluate(inside), width
+        open_page.page.wait_for_function(inside)
     open_page.context.close()
 
 
