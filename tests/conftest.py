@@ -17,6 +17,8 @@ import pytest
 from data_scripts.idx import write_idx
 from data_scripts.synthetic import draw_digits
 
+pytest_plugins = ["browsing"]  # the fixtures that need a browser
+
 ROOT = Path(__file__).resolve().parent.parent
 
 needs_numba = pytest.mark.skipif(

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from browsing import SIZES, OpenPage, at, write_page
 from conftest import Command
 
 from data_scripts.idx import read_split
@@ -21,121 +22,8 @@ from mnist_nn.examples.deslanting import deslant
 from mnist_nn.explaining.inspection import Inspection
 from mnist_nn.explaining.parameter import Parameter
 
-try:
-    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
-except ModuleNotFoundError:
-    sync_playwright = None  # type: ignore[assignment]
-CHROMIUM = shutil.which("chromium")
-SIZES = (784, 12, 8, 10)
-
-
-@pytest.fixture(scope="session")
-def browser() -> "Iterator[Browser]":
-    lacking = "Playwright (pip install -e '.[browser]')" if sync_playwright is None else None
-    if CHROMIUM is None:
-        lacking = "the command `chromium` (Debian's package of that name)"
-    if lacking:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {lacking}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run is that all tests read."""
-    return tmp_path_factory.mktemp("runs") / "one"
-
-
-@pytest.fixture
-def run(nn: Command, small: Path, kept: Path) -> Path:
-    if not kept.exists():
-        settings = ("--set", f"network.sizes={list(SIZES)}", "--set", "network.init=glorot_uniform")
-        assert nn("train", small, *settings, "--run-dir", kept, "--quiet").code == 0
-    return kept
-
-
-def write_page(nn: Command, *arguments: object) -> tuple[Path, dict[str, Any]]:
-    """The page, and the `--json` output of the same inspection."""
-    outcome = nn("inspect-gradients", *arguments, "--html", "page.html", "--json")
-    assert outcome.code == 0, outcome.err
-    return Path("page.html").absolute(), json.loads(outcome.out)
-
-
-class OpenPage:
-    """A page in a browser, with its requests and complaints."""
-
-    def __init__(self, browser: "Browser", file: Path, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.page: Page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", self._record)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
-        self.page.goto(file.as_uri())
-        self.page.wait_for_function("document.getElementById('agreement').textContent")
-
-    def _record(self, message: "ConsoleMessage") -> None:
-        if "willReadFrequently" not in message.text:  # only the tests read the canvases
-            self.complaints.append(message.text)
-
-    def find(self, selector: str) -> "Locator":
-        return self.page.locator(selector)
-
-    def text(self, selector: str) -> str:
-        return self.find(selector).inner_text()
-
-    def fields(self) -> dict[str, float]:
-        """Every number that also has a field in the `--json` output, at full precision."""
-        pairs = self.page.eval_on_selector_all(
-            "[data-field]", "all => all.map(one => [one.dataset.field, Number(one.dataset.value)])"
-        )
-        return dict(pairs)
-
-    def numbers(self, selector: str) -> list[float]:
-        return self.page.eval_on_selector_all(f"{selector} .number", "all => all.map(one => Number(one.dataset.value))")
-
-    def activations(self, sizes: tuple[int, ...]) -> dict[int, list[float]]:
-        read = "all => all.map(one => Number(one.dataset.value))"
-        return {l: self.page.eval_on_selector_all(f"[id^=neuron-{l}-]", read) for l in range(1, len(sizes))}
-
-    def maths(self, selector: str) -> list[str]:
-        """The formulas of an element: each formula's letters, then its subscript, then its superscript."""
-        return [text.replace("\u00a0", " ") for text in self.find(f"{selector} math").all_text_contents()]
-
-    def parameter(self) -> str:
-        """The chosen parameter as in the terminal: w(3)[4,7]."""
-        return re.sub(r"^([wb])([\d,]+)(\(\d+\))$", r"\1\3[\2]", self.maths(".names")[0])
-
-    def on_wire(self, k: int, share: float) -> tuple[float, float]:
-        """A point of the screen on the connection from neuron k, at this share of its way from the left."""
-        find = """([k, share]) => {
-            const line = document.querySelector(`.wire[data-place$=",${k}"]`);
-            line.scrollIntoView({ block: "center" });
-            const box = line.closest("svg").getBoundingClientRect();
-            const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((name) => Number(line.getAttribute(name)));
-            return [box.left + x1 + share * (x2 - x1), box.top + y1 + share * (y2 - y1)];
-        }"""
-        return tuple(self.page.evaluate(find, [k, share]))
-
-    def choose(self, l: int, j: int, k: int) -> None:
-        for name, value in (("l", l), ("j", j), ("k", k)):
-            self.find(f"#place-{name}").fill(str(value))
-            self.find(f"#place-{name}").press("Enter")
-
-
-@pytest.fixture
-def open_page(nn: Command, run: Path, browser: "Browser") -> Iterator[OpenPage]:
-    """The page of a trained 784-12-8-10 network, opened at w(3)[4,7] for example 9."""
-    file, _ = write_page(nn, run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
-    page = OpenPage(browser, file)
-    yield page
-    page.context.close()
-    assert page.requests == [file.as_uri()]
-    assert page.complaints == []
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def inspection_of(run: Path, digits: Path, indices: list[int]) -> Inspection:
@@ -143,12 +31,6 @@ def inspection_of(run: Path, digits: Path, indices: list[int]) -> Inspection:
     examples = Examples.from_labels(images, labels, 10)[np.array(indices)]
     network = load_checkpoint(run / "checkpoints/best.safetensors").network
     return Inspection(network, COSTS["squared_error"], examples, indices)
-
-
-def at(document: Any, path: str) -> float:
-    for name in path.split("."):
-        document = document[int(name)] if isinstance(document, list) else document[name]
-    return float(document)
 
 
 # The file
@@ -175,26 +57,18 @@ def test_the_page_loads_nothing_and_its_policy_forbids_it(nn: Command, run: Path
 
 
 def test_page_modules_share_no_names() -> None:
-    """The list of modules is complete, and every imported name is exported."""
-    from nn_cli.inspecting.page_file import MODULES
+    """Every imported name is exported, and every module comes after the modules that it imports."""
+    from nn_cli.inspecting.page_file import modules
 
-    seen: dict[str, str] = {}
-    exported: dict[str, set[str]] = {}
-    for stem in MODULES:
-        code = (files("nn_cli.inspecting") / "page" / f"{stem}.js").read_text(encoding="utf-8")
-        for name in re.findall(r"^(?:export )?(?:function|const|let|class) (\w+)", code, re.MULTILINE):
-            assert seen.setdefault(name, stem) == stem, f"{name} is in {seen[name]} and {stem}"
-        exported[stem] = set(re.findall(r"^export (?:function|const|class) (\w+)", code, re.MULTILINE))
-        for names, module in re.findall(r"^import \{(.*?)\} from \"./(\w+).js\";", code, re.M | re.S):
-            assert {name.strip() for name in names.split(",")} - {""} <= exported[module], (
-                f"{stem} imports from {module}"
-            )
-    shipped = {
-        entry.name.removesuffix(".js")
-        for entry in (files("nn_cli.inspecting") / "page").iterdir()
-        if entry.name.endswith(".js")
-    }
-    assert shipped == set(MODULES)
+    seen: set[str] = set()
+    exported: set[str] = set()
+    for code in modules():
+        for names in re.findall(r"^import \{(.*?)\} from", code, re.M | re.S):
+            assert {name.strip() for name in names.split(",")} - {""} <= exported, names
+        for name in re.findall(r"^(?:export )?(?:function\*?|const|let|class) (\w+)", code, re.MULTILINE):
+            assert name not in seen, name
+            seen.add(name)
+        exported |= set(re.findall(r"^export (?:function\*?|const|class) (\w+)", code, re.MULTILINE))
 
 
 def test_a_page_replaces_a_page_but_no_other_file(nn: Command, run: Path) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import re
+from graphlib import TopologicalSorter
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -19,22 +20,6 @@ from .text import as_text
 
 GALLERY = 64  # examples on the page at least, if the split has so many
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
-# The page's JavaScript modules. Each comes after the modules that it imports.
-MODULES = [
-    "dom",
-    "network",
-    "ink",
-    "place",
-    "digit",
-    "layers",
-    "heat",
-    "chain",
-    "paths",
-    "average",
-    "guess",
-    "gradient",
-    "main",
-]
 
 
 def render_page(report: Report, examples: Examples) -> bytes:
@@ -43,8 +28,8 @@ def render_page(report: Report, examples: Examples) -> bytes:
     `examples` is the whole split of the report. Its first examples can be picked on the page.
     """
     resources = files(__package__) / "page"
-    style = (resources / "page.css").read_text(encoding="utf-8")
-    script = "\n".join(_inlined((resources / f"{name}.js").read_text(encoding="utf-8")) for name in MODULES)
+    style = "\n".join(text for _, text in sorted(_texts(".css").items()))
+    script = "\n".join(_inlined(text) for text in modules())
     policy = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -92,6 +77,19 @@ def _base64(values: "np.ndarray[Any, Any]") -> str:
 def _embedded(data: dict[str, Any]) -> str:
     """Return JSON that is safe inside a script element: no string in it can end the element."""
     return json.dumps(data, allow_nan=False).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def modules() -> list[str]:
+    """Return the code of the page's JavaScript modules. Each comes after the modules that it imports."""
+    texts = _texts(".js")
+    imports = {name: re.findall(r' from "\./(\w+\.js)";', text) for name, text in sorted(texts.items())}
+    return [texts[name] for name in TopologicalSorter(imports).static_order()]
+
+
+def _texts(suffix: str) -> dict[str, str]:
+    """Return the content of the page's files with this suffix, by name."""
+    entries = (files(__package__) / "page").iterdir()
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in entries if entry.name.endswith(suffix)}
 
 
 def _inlined(module: str) -> str:
