@@ -1,11 +1,14 @@
 """Progress of training: a line for each epoch, and a bar below the lines."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from data_scripts.progress import progress_bar
+
+from .text import note
 
 if TYPE_CHECKING:
     from mnist_nn import Config
@@ -16,7 +19,7 @@ HEADER = "    cost    train  validation     time     left"
 
 
 class TrainingDisplay:
-    """Shows the reports of the training loop on stderr. Shows nothing if `quiet`."""
+    """Shows the reports of the training loop on stderr. Shows only warnings if `quiet`."""
 
     def __init__(self, config: "Config", *, quiet: bool) -> None:
         self.epochs, self.quiet, self.header_printed = config.training.epochs, quiet, False
@@ -45,6 +48,14 @@ class TrainingDisplay:
             self._show(report)
         except OSError:
             self.quiet = self.bar.disable = True
+
+    def warn(self, text: str) -> None:
+        """Print a warning above the bar, also if `quiet`."""
+        if self.bar.disable:
+            note(f"warning: {text}")
+            return
+        with contextlib.suppress(OSError):
+            self.bar.write(f"warning: {text}", file=sys.stderr)
 
     def _show(self, report: "Progress") -> None:
         done = report.epoch * report.steps_per_epoch + report.step

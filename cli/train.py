@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=FILE,
     help="Draw the distorted digits of the first epochs. Do not train.",
 )
-@click.option("--quiet", is_flag=True, help="Print only the results, no progress.")
+@click.option("--quiet", is_flag=True, help="Print only the results and warnings, no progress.")
 def train(
     config: str | None,
     overrides: tuple[str, ...],
@@ -231,12 +231,15 @@ def _run_training(
     from .progress import TrainingDisplay
     from .recording import record_training
     from .run_summary import print_run_summary
+    from .watching import Watch
 
     if run and not quiet:
         print_run_summary(run, config, state, training, validation, workers)
     with catch_signals() as caught, TrainingDisplay(config, quiet=quiet) as display:
+        watch = Watch(config, state, training, display) if run else None
+        show = watch.show if watch else display.show
         signal = record_training(
-            run, config, state, training, validation, workers, show=display.show, stop=lambda: caught.signal
+            run, config, state, training, validation, workers, show=show, stop=lambda: caught.signal
         )
     if run and signal:
         note(
@@ -245,11 +248,24 @@ def _run_training(
         )
     if signal:
         raise Interrupted(signal, reported=True)
-    if run:
-        _print_results(run, state)
+    if run and watch:
+        is_guess = _is_guess(state, validation if len(validation) else training)
+        _print_results(run, state, is_guess=is_guess, way_out=watch.way_out(run) if is_guess else "")
 
 
-def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
+def _is_guess(state: "TrainingState", measured: "Examples") -> bool:
+    """Return whether the best accuracy is no better than always answering the most frequent class."""
+    from mnist_nn.explaining.diagnosis import is_guessing
+
+    best = state.best
+    if best is None:
+        return False
+    accuracy = best.train_accuracy if best.validation_accuracy is None else best.validation_accuracy
+    return is_guessing(accuracy, measured)
+
+
+def _print_results(run: "RunDirectory", state: "TrainingState", *, is_guess: bool = False, way_out: str = "") -> None:
+    """Print the results and what to type next. `way_out` is a command that trains better; it comes first."""
     from mnist_nn import fingerprint
 
     best = state.best
@@ -257,8 +273,11 @@ def _print_results(run: "RunDirectory", state: "TrainingState") -> None:
         accuracy, kind = best.validation_accuracy, "validation"
         if accuracy is None:
             accuracy, kind = best.train_accuracy, "train"
-        click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch})")
+        verdict = "; no better than guessing" if is_guess else ""
+        click.echo(f"best {kind} accuracy  {100 * accuracy:.2f}%  (epoch {best.epoch} of {state.epoch}{verdict})")
     click.echo(f"run          {printable(str(run.path))}")
     click.echo(f"fingerprint  {fingerprint(state.network)}")
-    click.echo(f"next         nn evaluate {shell_quoted(run.path)}")
-    click.echo(f"             nn inspect-gradients {shell_quoted(run.path)}")
+    first = way_out if is_guess else f"nn evaluate {shell_quoted(run.path)}"
+    commands = [first, f"nn inspect-gradients {shell_quoted(run.path)}"]
+    for label, command in zip(("next", ""), filter(None, commands), strict=False):
+        click.echo(f"{label:<12} {command}")

@@ -28,11 +28,11 @@ def test_the_json_has_the_documented_fields(nn: Command, run: Path) -> None:
     document = inspect(nn, run, "--weight", "1,3,400", "--check")
     assert list(document) == [
         "sizes", "activation", "output", "cost_function", "split", "examples", "cost", "layers", "weight", "paths",
-        "check", "route",
+        "check", "route", "diagnosis",
     ]  # fmt: skip
     assert list(document["layers"][0]) == [
         "layer", "weights", "dC_dw_norm", "dC_db_norm", "largest", "mean_sigma_prime", "saturated", "step_ratio",
-        "dC_dz_rms",
+        "dC_dz_rms", "neurons", "dead", "is_symmetric",
     ]  # fmt: skip
     assert list(document["layers"][0]["largest"]) == ["j", "k", "dC_dw"]
     assert list(document["weight"]) == [
@@ -47,6 +47,17 @@ def test_the_json_has_the_documented_fields(nn: Command, run: Path) -> None:
     ]  # fmt: skip
     assert list(document["check"]["differences"][0]) == ["h", "derivative", "error", "passed"]
     assert list(document["check"]["worst"]) == ["layer", "j", "k"]
+    assert document["diagnosis"] == []
+
+
+def test_the_json_tells_what_is_wrong(nn: Command, small: Path) -> None:
+    nn("train", small, "--run-dir", "ill", "--quiet", "--set", "training.learning_rate=1000000")
+    (finding, *_) = inspect(nn, "ill")["diagnosis"]
+    assert list(finding) == ["kind", "layer", "text", "numbers", "suggestion"]
+    assert (finding["kind"], finding["layer"]) == ("saturated", 1)
+    assert finding["text"].endswith(" of layer 1 is saturated (σ′ < 0.01): η = 1000000 is probably too large; try 3.")
+    assert list(finding["numbers"]) == ["saturated"]
+    assert finding["suggestion"] == {"key": "training.learning_rate", "value": 3.0}
 
 
 def test_by_default_the_first_validation_examples_are_averaged(nn: Command, run: Path) -> None:

@@ -244,12 +244,6 @@ CHAIN = """\
 1-1-1-1 sigmoid, squared error
 example 0 of the train split: C = 0.236089
 
-layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  rms ∂C/∂z  mean σ′  saturated   step/w  largest at
-    1        1  1.05e-02  1.74e-02   1.74e-02   0.2393       0.0%  8.7e-03  w(1)[0,0]
-    2        1  5.49e-02  9.10e-02   9.10e-02   0.2500       0.0%  6.9e-02  w(2)[0,0]
-    3        1  1.22e-01  2.43e-01   2.43e-01   0.2498       0.0%  8.2e-02  w(3)[0,0]
-going back, rms ∂C/∂z changes ×0.37 from layer 3 to 2, ×0.19 from layer 2 to 1
-
 weight w(3)[0,0] = +1.500000   from neuron 0 of layer 2 to neuron 0 of layer 3   example 0, label 1
 
    a(2)[0]   ──w──▶   z(3)[0]   ──σ──▶   a(3)[0]   ──Σ(a−y)²──▶    C_0
@@ -272,6 +266,14 @@ A plain step with the next epoch's η = 1 changes w by −η ∂C/∂w = +0.1224
 
 ∇C_0, all 6 entries, each with its factors
 """
+CHAIN_LAYERS = """
+
+layer  weights   ‖∂C/∂w‖   ‖∂C/∂b‖  rms ∂C/∂z  mean σ′  saturated   step/w  largest at
+    1        1  1.05e-02  1.74e-02   1.74e-02   0.2393       0.0%  8.7e-03  w(1)[0,0]
+    2        1  5.49e-02  9.10e-02   9.10e-02   0.2500       0.0%  6.9e-02  w(2)[0,0]
+    3        1  1.22e-01  2.43e-01   2.43e-01   0.2498       0.0%  8.2e-02  w(3)[0,0]
+going back, rms ∂C/∂z changes ×0.37 from layer 3 to 2, ×0.19 from layer 2 to 1
+"""
 
 # Two of three examples push the weight down. The test calculates this separately.
 PAIR = """\
@@ -286,7 +288,44 @@ network:
 
 
 def test_the_chapters_chain_is_explained_word_for_word(nn: Command) -> None:
-    assert nn("inspect-gradients", "chain", "--init").out.startswith(CHAIN)
+    out = nn("inspect-gradients", "chain", "--init").out
+    assert out.startswith(CHAIN)
+    assert out.endswith(CHAIN_LAYERS)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_what_stands_out_comes_after_the_layers(width: int, nn: Command, small: Path) -> None:
+    """A healthy network has no such paragraph."""
+    nn("train", small, "--run-dir", "ill", "--set", "training.learning_rate=1000000", "--quiet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        out = nn("inspect-gradients", "ill", "--check").out
+    paragraphs = out.split("\n\n")
+    (at,) = [i for i, text in enumerate(paragraphs) if text.startswith("What stands out\n")]
+    assert "rms ∂C/∂z" in paragraphs[at - 1]
+    assert paragraphs[at + 1].startswith("check: ")
+    assert "η = 1000000 is probably too large; try 3." in " ".join(paragraphs[at].split())
+    assert "try\n" not in paragraphs[at]
+    assert max(map(len, out.splitlines())) <= width
+
+
+def test_a_healthy_networks_report_says_nothing_stands_out(at_width: Callable[..., str]) -> None:
+    assert "What stands out" not in at_width(80)
+
+
+def test_with_a_page_only_the_heading_is_printed(nn: Command, run: Path) -> None:
+    """And where the page opens, and the verdict of a check."""
+    outcome = nn(
+        "inspect-gradients", run, "--weight", "3,4,7", "--example", "9", "--batch", "40", "--html", "page.html"
+    )
+    whole = nn("inspect-gradients", run, "--weight", "3,4,7", "--example", "9", "--batch", "40").out
+    heading, opens = outcome.out.rsplit("\n", 2)[:2]
+    assert whole.startswith(heading)
+    assert re.fullmatch(r"The page opens at weight w\(3\)\[4,7\], example 9, label \d\.", opens)
+    assert re.fullmatch(r"page written to page\.html .*; open it in a browser\n", outcome.err)
+    checked = nn("inspect-gradients", run, "--bias", "2,5", "--html", "page.html", "--check").out
+    assert "The page opens at bias b(2)[5], example 0" in checked
+    assert "\ncheck: backpropagation agrees" in checked
 
 
 def test_statements_in_the_text_match_a_numpy_calculation(nn: Command) -> None:

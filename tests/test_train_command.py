@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,68 @@ def test_quiet_prints_only_the_results(nn: Command, small: Path) -> None:
     outcome = nn("train", small, "--quiet")
     assert outcome.err == ""
     assert "fingerprint" in outcome.out
+
+
+HUGE = ["--set", "training.learning_rate=1000000"]
+
+
+def test_training_without_success_says_so_and_what_to_type(nn: Command, small: Path) -> None:
+    """Each kind of finding is one line on stderr, once, and the exit code is 0."""
+    outcome = nn("train", small, "--run-dir", "a run", *HUGE, "--set", "training.epochs=9")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert re.fullmatch(r"best validation accuracy +\S+%  \(epoch \d of 9; no better than guessing\)", lines[0])
+    assert lines[-2:] == [
+        "next         nn train 'a run/config.yaml' --set training.learning_rate=3",
+        "             nn inspect-gradients 'a run'",
+    ]
+    warnings = [line for line in outcome.err.splitlines() if line.startswith("warning: ")]
+    assert [re.sub(r"[\d.]+ %|C = \S+", "#", line) for line in warnings] == [
+        "warning: after epoch 1: # of layer 1 is saturated (σ′ < 0.01): η = 1000000 is probably too large; try 3.",
+        "warning: after epoch 1: The outputs are stuck at wrong values: # and σ′ < 0.01 in # of layer 2, so hardly any "
+        "gradient gets back: η = 1000000 is probably too large; try 3.",
+    ]
+    assert outcome.err.index("\n  1/9 ") < outcome.err.index(warnings[0]) < outcome.err.index("\n  2/9 ")
+    assert json.loads(Path("a run/run.json").read_text())["status"] == "finished"
+    assert nn(*shlex.split(lines[-2].split("nn ", 1)[1]), "--run-dir", "better", "--quiet").code == 0
+    assert read_config("better/config.yaml").training.learning_rate == 3
+
+
+def test_quiet_training_still_warns(nn: Command, small: Path) -> None:
+    outcome = nn("train", small, *HUGE, "--quiet")
+    assert [line[:9] for line in outcome.err.splitlines()] == ["warning: "] * 2
+
+
+def test_trials_of_a_sweep_do_not_warn(nn: Command, small: Path) -> None:
+    outcome = nn("sweep", small, "--grid", "training.learning_rate=1000000", "--seeds", "1", "--jobs", "1")
+    assert outcome.code == 0
+    assert "warning" not in outcome.err
+
+
+def test_watching_does_not_change_the_training(nn: Command, small: Path) -> None:
+    """The command's parameters are those of the library, where nobody watches."""
+    from nn_cli.loading import load_training
+    from nn_cli.machine import choose_threads
+
+    from mnist_nn import fingerprint, train
+    from mnist_nn.training.workers import Workers
+
+    for number, settings in enumerate([[], HUGE, ["--set", "training.shards=2"]]):
+        assert nn("train", small, "--run-dir", f"run{number}", "--quiet", *settings).code == 0
+        config = read_config(f"run{number}/config.yaml")
+        state, workers = initial_state(config), Workers()
+        with choose_threads(config, workers):
+            for _ in train(config, state, *load_training(config), workers):
+                pass
+        assert fingerprint(state.network) == fingerprint_of(Path(f"run{number}"))
+
+
+def test_networks_too_large_to_watch_are_not_watched(nn: Command, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nn_cli.watching.MAX_PARAMETERS", 100)
+    outcome = nn("train", small, *HUGE, "--quiet")
+    assert outcome.err == ""
+    assert "no better than guessing" in outcome.out
+    assert "nn inspect-gradients" in outcome.out
 
 
 def test_a_run_directory_holds_the_documented_files(nn: Command, small: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 from mnist_nn import Config
+from mnist_nn.explaining.diagnosis import Finding
 from mnist_nn.explaining.expanded_gradient import Entry
 from mnist_nn.explaining.gradient_check import Difference, GradientCheck
 from mnist_nn.explaining.inspection import Derivative, Inspection, LayerSummary, Paths
@@ -17,7 +18,8 @@ class Report:
 
     `rate_of` is the epoch to which `learning_rate` belongs: the next epoch, or the last one of a finished training.
     If the parameter's neuron is hidden, `route` begins with the sum over paths that gives its ∂C_i/∂a. `entries` is
-    the whole ∇C_i of a network that is small enough to read, else empty.
+    the whole ∇C_i of a network that is small enough to read, else empty. `diagnosis` says what is wrong with the
+    gradient.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Report:
     rate_of: Literal["next", "last"]
     inspection: Inspection
     layers: list[LayerSummary]
+    diagnosis: list[Finding]
     norms: list[GradientNorms]
     derivative: Derivative
     route: list[Paths]
@@ -68,6 +71,7 @@ def as_document(report: Report) -> dict[str, Any]:
         document["gradient"] = [_entry(entry) for entry in report.entries]
     if report.norms:
         document["gradient_norms"] = [asdict(norms) for norms in report.norms]
+    document["diagnosis"] = [asdict(finding) for finding in report.diagnosis]
     return cast(dict[str, Any], _without_infinities(document))
 
 

@@ -1,6 +1,7 @@
 """The results of `nn inspect-gradients` as text for the terminal."""
 
 import math
+import re
 
 from mnist_nn.explaining.expanded_gradient import Factor
 from mnist_nn.explaining.parameter import Parameter
@@ -20,14 +21,28 @@ def as_text(report: Report, terminal: Terminal) -> str:
     """Return the whole report as text: one paragraph for each part."""
     parts = [
         _heading(report, terminal),
-        _layers(report, terminal),
-        _norms(report, terminal),
         chain_lines(report, terminal),
         *(paths_lines(report, position, terminal) for position in range(len(report.route))),
         average_lines(report, terminal),
         _entries(report, terminal),
+        _layers(report, terminal),
+        _norms(report, terminal),
+        _diagnosis(report, terminal),
         check_lines(report, terminal),
     ]
+    return _paragraphs(parts, terminal)
+
+
+def as_short_text(report: Report, terminal: Terminal) -> str:
+    """Return what is printed beside a page: the heading, where the page opens, and the verdict of a check."""
+    d = report.derivative
+    example = f"example {d.example}" + (f", label {d.label}" if report.inspection.are_classes else "")
+    opens_at = f"The page opens at {'bias' if d.parameter.k is None else 'weight'} {d.parameter.name}, {example}."
+    parts = [[*_heading(report, terminal), *terminal.wrap(opens_at)], check_lines(report, terminal)]
+    return _paragraphs(parts, terminal)
+
+
+def _paragraphs(parts: list[list[str]], terminal: Terminal) -> str:
     return terminal.paint("\n\n".join("\n".join(lines) for lines in parts if lines))
 
 
@@ -93,6 +108,14 @@ def _norms(report: Report, terminal: Terminal) -> list[str]:
         row.insert(2, "".join(level(norms.dC_dw[l]) for norms in shown))
     title = f"‖∂C/∂w‖ from epoch {first.epoch} to {last.epoch} of training, on a logarithmic scale"
     return [*terminal.wrap(title), *terminal.table(rows, "<><>")]
+
+
+def _diagnosis(report: Report, terminal: Terminal) -> list[str]:
+    """Return what is wrong with the gradient. Nothing for a healthy network."""
+    if not report.diagnosis:
+        return []
+    texts = [re.sub(r"(?<=try) | (?=[=%])|(?<==) ", "\u00a0", finding.text) for finding in report.diagnosis]
+    return ["What stands out", *(line for text in texts for line in terminal.wrap(text, 2))]
 
 
 def _entries(report: Report, terminal: Terminal) -> list[str]:

@@ -18,6 +18,7 @@ from .parameter import Parameter
 
 NUDGE = 0.01  # the chapter's "tiny nudge, like a change by 0.01"
 SATURATED = 0.01  # a neuron with a smaller σ′(z) hardly learns from the example
+EQUAL = 1e-4  # relative difference of weights that count as equal: rounding in float32, grown over some epochs
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class LayerSummary:
     over all neurons and examples. `saturated` is the share of these σ′(z) that are below SATURATED. `step_ratio` is the
     length of a plain step η ∂C/∂w, without momentum and L2, divided by the length of w (None where w is all 0).
     `dC_dz_rms` is the root mean square of ∂C_i/∂z over all neurons and examples i. If it shrinks from layer to layer on
-    the way back, the gradient vanishes.
+    the way back, the gradient vanishes. `dead` is the share of neurons with σ′(z) = 0 for every example. `is_symmetric`
+    tells whether all neurons of a hidden layer have the same incoming and outgoing weights.
     """
 
     layer: int
@@ -40,6 +42,9 @@ class LayerSummary:
     saturated: float
     step_ratio: float | None
     dC_dz_rms: float
+    neurons: int
+    dead: float
+    is_symmetric: bool
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,18 @@ class Inspection:
             saturated=float((da_dz < SATURATED).mean()),
             step_ratio=learning_rate * norm / size if size else None,
             dC_dz_rms=float(np.sqrt(np.square(self.dC_dz(l)).mean())),
+            neurons=self.network.sizes[l],
+            dead=float((da_dz == 0).all(axis=1).mean()),
+            is_symmetric=self._is_symmetric(l),
         )
+
+    def _is_symmetric(self, l: int) -> bool:
+        """Whether all neurons of a hidden layer are equal up to rounding: in w, in b, and in the weights above."""
+        network = self.network
+        if l == network.L or network.sizes[l] == 1:
+            return False
+        all_parameters = (network.w[l], network.b[l], network.w[l + 1].T)  # one row for each neuron
+        return all(np.abs(rows - rows[0]).max() <= EQUAL * np.abs(rows).max() for rows in all_parameters)
 
     def largest(self) -> Parameter:
         """The weight with the largest |∂C/∂w_jk^(l)|, averaged over the examples."""
