@@ -66,7 +66,7 @@ class OpenPage:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
         self.page.goto(file.as_uri())
-        self.page.wait_for_function("document.getElementById('agreement').textContent")
+        self.find("#agreement:not(:empty)").wait_for()
 
     def _record(self, message: "ConsoleMessage") -> None:
         if "willReadFrequently" not in message.text:  # only the tests read the canvases

@@ -19,11 +19,15 @@ DEFAULT_BATCH = 64
 
 @dataclass(frozen=True)
 class Subject:
-    """The network to inspect: its name, its checkpoint, and the gradient norms that its run recorded."""
+    """The network to inspect: its name, its checkpoint, and what its run recorded.
+
+    `directory` is the run directory, or None without one. `norms` are the gradient norms of its epochs.
+    """
 
     name: str
     checkpoint: "Checkpoint"
     norms: "list[GradientNorms]"
+    directory: Path | None = None
 
 
 def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bool) -> Subject:
@@ -55,14 +59,14 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
     if init:
         loaded = Checkpoint(loaded.config, initial_state(loaded.config))
     directory = RunDirectory(file.parent.parent)
-    if not (file.parent.name == "checkpoints" and directory.exists):
+    if not (file.parent.name in ("checkpoints", "snapshots") and directory.exists):
         return Subject(file.name, loaded, [])
     try:
         norms = directory.gradient_norms(loaded.config)
     except RunError as error:
         note(f"{printable(str(error))}; the chart of the gradient norms is left out")
         norms = []
-    return Subject(directory.path.name, loaded, norms)
+    return Subject(directory.path.name, loaded, norms, directory.path)
 
 
 def choose_parameter(

@@ -103,9 +103,9 @@ def inspect_gradients(
 
     RUN is a run directory or a checkpoint file. Default: the newest run under runs/ that did not diverge.
 
-    The output summarizes each layer's gradient, and takes one derivative apart into the chapter's factors. Without
-    --weight and --bias it is the derivative with the largest |∂C/∂w|. Layers count from 1, neurons and examples
-    from 0.
+    The output takes one derivative apart into the chapter's factors. Without --weight and --bias it is the derivative
+    with the largest |∂C/∂w|. A summary of each layer's gradient follows, and what stands out in it. Layers count from
+    1, neurons and examples from 0.
 
     \b
     nn inspect-gradients                                the largest derivative
@@ -114,6 +114,7 @@ def inspect_gradients(
     nn inspect-gradients chain --init                   the chapter's network
     """
     from mnist_nn import COSTS
+    from mnist_nn.explaining.diagnosis import diagnose, facts_of
     from mnist_nn.explaining.inspection import Inspection
     from mnist_nn.training.schedule import learning_rate
 
@@ -154,6 +155,14 @@ def inspect_gradients(
         rate_of="last" if is_over else "next",
         inspection=inspection,
         layers=inspection.layers(rate),
+        diagnosis=diagnose(
+            facts_of(
+                inspection,
+                config.training.learning_rate,
+                is_trained=bool(state.epoch or state.step),
+                initialization=config.network.init if isinstance(config.network.init, str) else None,
+            )
+        ),
         norms=subject.norms,
         derivative=inspection.derivative(parameter, shown),
         route=list(islice(inspection.route(parameter, shown), depth)),
@@ -161,7 +170,7 @@ def inspect_gradients(
         check=checked,
         differences=_differences(inspection, parameter) if checked else [],
     )
-    written = write_files(save, html, report, examples)
+    written = write_files(save, html, report, examples, subject)
     if as_json:
         import json
 
@@ -170,9 +179,10 @@ def inspect_gradients(
         click.echo(json.dumps(as_document(report), allow_nan=False))
     else:
         from ..terminal import Terminal
-        from .text import as_text
+        from .text import as_short_text, as_text
 
-        click.echo(as_text(report, Terminal.from_stdout()))
+        terminal = Terminal.from_stdout()
+        click.echo(as_text(report, terminal) if html is None else as_short_text(report, terminal))
         if weight is None and bias is None and html is None:
             note("\nAnother derivative: --weight L,J,K or --bias L,J\nIn a browser: --html page.html")
     for message in written:

@@ -11,9 +11,10 @@ from ..text import printable
 if TYPE_CHECKING:
     from mnist_nn import Examples
 
+    from .choices import Subject
     from .report import Report
 
-MAX_PARAMETERS = 1_000_000  # of a network on a page
+MAX_PARAMETERS = 2_500_000  # of a network on a page
 MAX_EXAMPLES = 500  # on a page
 
 
@@ -40,10 +41,13 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
         raise click.UsageError(f"--html {html}: a page holds at most {MAX_EXAMPLES} examples; use a smaller --batch")
 
 
-def write_files(save: Path | None, html: Path | None, report: "Report", examples: "Examples") -> list[str]:
+def write_files(
+    save: Path | None, html: Path | None, report: "Report", examples: "Examples", subject: "Subject"
+) -> list[str]:
     """Write the files of --save and --html. Returns a message for each written file.
 
-    `examples` is the whole split. The first examples can be picked on the page.
+    `examples` is the whole split. The first examples can be picked on the page, which also replays the training of the
+    subject.
     """
     messages = []
     if save is not None:
@@ -55,9 +59,10 @@ def write_files(save: Path | None, html: Path | None, report: "Report", examples
         write_file("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
         messages.append(f"gradient written to {printable(str(save))}")
     if html is not None:
+        from .history import read_history
         from .page_file import render_page
 
-        content = render_page(report, examples)
+        content = render_page(report, examples, read_history(subject.checkpoint, subject.directory))
         write_file("--html", html, content)
         messages.append(f"page written to {printable(str(html))} ({len(content) / 1e6:.1f} MB); open it in a browser")
     return messages

@@ -74,10 +74,10 @@ export function mountAverage(root, data, update) {
       formula(variable(p, null)),
       ` down, ${up} push it up${m > down + up ? `, ${m - down - up} do not change it` : ""}; ${Math.round(100 * (1 - Math.abs(average * m) / (sizes || 1)))}% of their size cancels.${down !== up && Math.sign(down - up) !== Math.sign(average) ? " A few large derivatives decide the sign." : ""}`,
     );
-    const change = -data.learningRate * (isOutside ? state.derivative.product : average);
+    const change = -data.motion.rate * (isOutside ? state.derivative.product : average);
     const [before, after] = distinguishable(state.value, state.value + change);
     step.replaceChildren(
-      `A plain step on ${isOutside ? "this example alone" : "the batch"}, with the ${data.rateOf} epoch’s η = ${unsigned(data.learningRate)}, changes `,
+      `A plain step on ${isOutside ? "this example alone" : "the batch"}, with η = ${unsigned(data.motion.rate)}, changes `,
       named(place),
       " by ",
       formula(operator("−"), mathml("mi", {}, "η")),

@@ -1,33 +1,33 @@
-// The chain rule for the chosen parameter with a number under each fraction, the nudge with its changes, and the
-// chapter's tree of dependencies with a number line for every variable.
+// The chain rule for the chosen parameter: the three factors and their product, and the equation above each derivative.
 
 import {
-  clean,
-  counted,
-  distinguishable,
-  field,
   formula,
   fraction,
   html,
   identifier,
   mathml,
-  number,
   numeral,
+  number,
   operator,
-  ratio,
+  partial,
   sigmaPrime,
   sumOver,
-  svg,
   variable,
 } from "./dom.js";
-import { letterOf, named, symbolOf } from "./place.js";
+import { liveNumber, liveSentence, liveText, signOf, sizeOf } from "./live.js";
+import { meaningOf } from "./meaning.js";
+import { pathsOf } from "./network.js";
+import { letterOf, named, strongestInto, symbolOf } from "./place.js";
+import { mountSlope } from "./slope.js";
+import { mountTerms } from "./terms.js";
+import { pathUp } from "./upward.js";
 
 // Functions that return the variables of the chain as MathML. Each call makes a new element.
 export function variablesOf(state) {
   const { l, j, k } = state.place;
   return {
     p: () => symbolOf(state.place),
-    before: () => (k === null ? numeral(1) : variable("a", l - 1, k)),
+    below: () => (k === null ? numeral(1) : variable("a", l - 1, k)),
     z: () => variable("z", l, j),
     a: () => variable("a", l, j),
     y: () => variable("y", null, j),
@@ -35,315 +35,427 @@ export function variablesOf(state) {
   };
 }
 
-function thirdFactor(state, data) {
-  const { l, j } = state.place;
-  const v = variablesOf(state);
-  if (l < data.network.L)
-    return formula(
-      sumOver("j"),
-      mathml("mtext", {}, `\u00a0over ${counted(data.network.sizes[l + 1], "path")}, below`),
-    );
-  const difference = () => [v.a(), operator("−"), v.y()];
-  if (data.network.costName === "squared_error")
-    return formula(numeral(2), operator("("), ...difference(), operator(")"));
-  return formula(
-    mathml(
-      "mfrac",
-      {},
-      mathml("mrow", {}, ...difference()),
-      mathml("mrow", {}, v.a(), operator("("), numeral(1), operator("−"), v.a(), operator(")")),
-    ),
+// Parentheses stay as small as their line.
+const bracket = (sign) => mathml("mo", { stretchy: "false" }, sign);
+const parenthesized = (...parts) => mathml("mrow", {}, bracket("("), ...parts, bracket(")"));
+const minus = () => operator("−");
+
+// ∂C/∂a_j of an output neuron as a formula.
+function outputSlope({ costName }, a, y) {
+  if (costName === "squared_error") return mathml("mrow", {}, numeral(2), parenthesized(a(), minus(), y()));
+  return mathml(
+    "mrow",
+    {},
+    parenthesized(a(), minus(), y()),
+    operator("/"),
+    parenthesized(a(), parenthesized(numeral(1), minus(), a())),
   );
 }
 
-export function mountChain(root, data) {
-  const rule = html("div", { class: "rule" });
-  const names = html("p", { class: "names" });
-  root.append(names, rule);
-  return (state) => {
-    const { place, derivative: d } = state;
-    const v = variablesOf(state);
-    const traced = state.isTraced ? (name) => `${letterOf(place) === "w" ? "weight" : "bias"}.${name}` : () => null;
-    const p = letterOf(place);
-    const factor = (fractionOf, meaning, name, value, sign) => [
-      html("span", { class: "sign", "aria-hidden": sign === "" }, sign),
-      html(
-        "div",
-        { class: "factor" },
-        formula(fractionOf),
-        html("div", { class: "meaning" }, meaning),
-        html("div", { class: "value" }, field(traced(name), value)),
-      ),
-    ];
-    names.replaceChildren(
-      named(place),
-      " = ",
-      field(traced("value"), state.value),
-      place.k === null
-        ? `, the bias of neuron ${place.j} of layer ${place.l}`
-        : `, from neuron ${place.k} of layer ${place.l - 1} to neuron ${place.j} of layer ${place.l}`,
-    );
-    rule.replaceChildren(
-      ...factor(
-        fraction(v.C(), v.p()),
-        place.k === null ? "how the bias moves the cost" : "how the weight moves the cost",
-        `dC_d${p}`,
-        d.product,
-        "",
-      ),
-      ...factor(fraction(v.z(), v.p()), formula(v.before()), `dz_d${p}`, d.dz, "="),
-      ...factor(
-        fraction(v.a(), v.z()),
-        formula(sigmaPrime(), operator("("), v.z(), operator(")")),
-        "da_dz",
-        d.da_dz,
-        "×",
-      ),
-      ...factor(fraction(v.C(), v.a()), thirdFactor(state, data), "dC_da", d.dC_da, "×"),
-    );
-  };
+// The term of an output neuron in C as a formula.
+function outputCost({ costName }, a, y) {
+  if (costName === "squared_error")
+    return mathml("mrow", {}, bracket("("), a(), minus(), y(), mathml("msup", {}, bracket(")"), numeral(2)));
+  const logarithm = (of) => mathml("mrow", {}, operator("ln"), of);
+  return mathml(
+    "mrow",
+    {},
+    minus(),
+    y(),
+    logarithm(a()),
+    minus(),
+    parenthesized(numeral(1), minus(), y()),
+    logarithm(parenthesized(numeral(1), minus(), a())),
+  );
 }
 
-// The changes Δw → Δz → Δa → ΔC, and each ratio of changes beside the derivative that it approximates.
-export function mountNudge(root, data, update) {
-  const slider = html("input", {
-    type: "range",
-    id: "nudge",
-    min: -1,
-    max: 1,
-    step: 0.01,
-    input: () => update({ nudgeBy: Number(slider.value) }),
-  });
-  const sizes = [0, 1e-6, 0.001, 0.01, 0.1, 1].map((size) =>
-    html(
-      "button",
-      { type: "button", "aria-label": `nudge by ${size}`, click: () => update({ nudgeBy: size }) },
-      String(size),
-    ),
+// Σ over all i but one, in one line of text.
+const sumExcept = (index, one) =>
+  mathml(
+    "msub",
+    {},
+    mathml("mo", { largeop: "false" }, "∑"),
+    mathml("mrow", {}, identifier(index), one === null ? null : [operator("≠"), numeral(one)]),
   );
-  const label = html("label", { for: "nudge" });
-  const body = html("tbody", {});
-  const table = html(
-    "table",
-    { class: "nudged" },
-    html(
-      "thead",
-      {},
-      html(
-        "tr",
-        {},
-        ["change", "ratio of the changes", "derivative"].map((text) => html("th", { scope: "col" }, text)),
-      ),
-    ),
-    body,
+
+// A column of an equation: a symbol, with its number below. `live` is what `liveNumber` returns.
+const column = (symbol, live = null, between = null) =>
+  html(
+    "span",
+    { class: "term" },
+    html("span", { class: "symbol" }, symbol && formula(symbol)),
+    between === null ? null : html("span", { class: "between" }, between && formula(between)),
+    html("span", { class: "now" }, live?.element ?? null),
+    live?.earlier ?? html("span", { class: "earlier" }),
   );
-  const sentence = html("p", {});
-  root.append(
-    html("div", { class: "slide" }, label, slider, html("span", { class: "screen-only" }, sizes)),
-    table,
-    sentence,
+
+// A column with an operator, between symbols and between numbers.
+const operatorColumn = (above, below = above, hasBetween = false) =>
+  html(
+    "span",
+    { class: "term" },
+    html("span", { class: "symbol", "aria-hidden": "true" }, above),
+    hasBetween ? html("span", { class: "between" }) : null,
+    html("span", { class: "now" }, below),
+    html("span", { class: "earlier" }),
   );
-  return (state) => {
-    const { place, derivative: d, nudge: n, value } = state;
-    const p = letterOf(place);
-    const v = variablesOf(state);
-    const traced =
-      state.isTraced && n.parameter === 0.01 ? (name) => `${p === "w" ? "weight" : "bias"}.nudge.${name}` : () => null;
-    slider.value = String(n.parameter);
-    label.replaceChildren(
-      "nudge ",
-      named(place),
-      " by ",
-      html("b", {}, n.parameter === 0 ? "0" : (n.parameter < 0 ? "−" : "+") + Math.abs(n.parameter)),
-    );
-    const delta = (of) => formula(mathml("mrow", {}, identifier("Δ"), of));
-    const quotient = (above, below) =>
-      formula(
-        mathml("mfrac", {}, mathml("mrow", {}, identifier("Δ"), above), mathml("mrow", {}, identifier("Δ"), below)),
-      );
-    const equals = (symbol, value) => html("td", {}, html("span", { class: "pair" }, symbol, html("span", {}, value)));
-    const row = (change, of, below, by, derivative) =>
-      html(
-        "tr",
-        {},
-        change,
-        below
-          ? equals(quotient(of(), below()), ratio(of === v.z ? n.dz : of === v.a ? n.da : n.dC, by))
-          : html("td", {}),
-        below ? equals(formula(fraction(of(), below())), number(derivative)) : html("td", {}),
-      );
-    const change = (of, name, value) => equals(delta(of()), field(traced(name), value));
-    body.replaceChildren(
-      row(change(v.p, `d${p}`, n.parameter), v.p),
-      row(change(v.z, "dz", n.dz), v.z, v.p, n.parameter, d.dz),
-      row(change(v.a, "da", n.da), v.a, v.z, n.dz, d.da_dz),
-      row(change(v.C, "dC", n.dC), v.C, v.a, n.da, d.dC_da),
-      row(html("td", {}, html("b", {}, "in total")), v.C, v.p, n.parameter, d.product),
-    );
-    const moved =
-      clean(n.dC) === 0
-        ? "leaves the cost unchanged"
-        : `${n.dC < 0 ? "lowers" : "raises"} the cost from ${distinguishable(state.C, state.C + n.dC).join(" to ")}`;
-    const step = distinguishable(value, value + n.parameter).join(" to ");
-    slider.setAttribute("aria-valuetext", `${n.parameter}, which ${moved}`);
-    sentence.replaceChildren(
-      ...(n.parameter === 0
-        ? ["Move the slider. How much does ", formula(v.C()), " change?"]
-        : ["Changing ", named(place), ` from ${step} ${moved}.`]),
-    );
-  };
+
+// The columns of the chosen parameter stand out among the other terms.
+function foreground(element) {
+  element.classList.add("chosen");
+  return element;
 }
 
-// The tree of dependencies: z depends on the weight, the previous activation and the bias. Then a depends on z, and C
-// depends on a and y.
-export function mountTree(root, data) {
-  const stage = html("div", { class: "tree" });
-  root.append(stage);
-  return (state) => {
-    const width = Math.max(300, Math.min(stage.clientWidth || 560, 720));
-    const isNarrow = width < 400;
-    const lines = 2 + Number(isNarrow) + Number(state.allDigits) * (isNarrow ? 3 : 1); // of text in each box
-    const box = { w: Math.min(190, (width - 16) / 3), h: 30 + 18 * lines };
-    const [top, second, third, fourth] = [0, 1, 2, 3].map((row) => 4 + row * (box.h + 38));
+export function mountChain(root, data, update) {
+  const { network } = data;
+  const view = html("div", { class: "chain" });
+  root.append(view);
+  const unfolded = new Set(); // names of the sums whose terms are shown
+  let built = null;
+
+  // A parameter now, or before a training step: `s` is either state.
+  function parameterIn(s, place) {
+    const { l, j, k } = data.current.place;
+    if (place.l === l && place.j === j && place.k === k) return s.value;
+    if (s === data.current) return network.parameter(place);
+    const view = place.k === null ? network.b[place.l] : network.w[place.l];
+    const start = (view.byteOffset - network.w[1].byteOffset) / view.BYTES_PER_ELEMENT;
+    const index = start + (place.k === null ? place.j : place.j * network.sizes[place.l - 1] + place.k);
+    return data.motion.before[index];
+  }
+
+  function build(state) {
     const { l, j, k } = state.place;
-    const n = state.nudge;
-    const { network } = data;
-    const b = network.b[l][j];
-    const w = k === null ? null : state.value;
-    const before = k === null ? null : state.passed.a[l - 1][k];
-    const z = state.passed.z[l][j];
-    const a = state.passed.a[l][j];
-    const columns = [0, (width - box.w) / 2, width - box.w];
-    const middle = columns[1];
-    const range = network.activation[l].range;
-    const nodes = [
-      k === null
-        ? null
-        : {
-            x: columns[0],
-            y: top,
-            letter: "w",
-            of: [l, j, k],
-            value: w,
-            change: n.parameter,
-            about: [w - 1, w + 1],
+    const { L, sizes } = network;
+    const v = variablesOf(state);
+    const p = letterOf(state.place);
+    const setters = [];
+    const traced = state.isTraced ? (name) => `${p === "w" ? "weight" : "bias"}.${name}` : () => null;
+
+    // A number that shows of(state), and of(state.before) as the earlier one.
+    function shows(of, format, path = null) {
+      const live = liveNumber(format);
+      setters.push((s) => live.set(of(s), s.before ? of(s.before) : null, path));
+      return live;
+    }
+    function signs(of) {
+      const live = liveText();
+      setters.push((s) => live.set(signOf(of(s))));
+      return live.element;
+    }
+    // A column with its sign before it, for every summand but the first.
+    const added = (of, symbol) => [operatorColumn("+", signs(of)), column(symbol, shows(of, sizeOf))];
+
+    // The rest of a sum, as a button that unfolds its terms in a panel below. Returns the columns and the panel.
+    function unfolding(name, of, symbol, terms, values, isFirst = false, hasBetween = false) {
+      const panel = html("div", { class: "unfolded", id: `terms-${name}` });
+      const live = shows(of, isFirst ? undefined : sizeOf);
+      const set = () => {
+        panel.hidden = !unfolded.has(name);
+        button.setAttribute("aria-expanded", String(unfolded.has(name)));
+        if (panel.hidden) return;
+        if (!panel.firstChild) panel.append(terms.element);
+        const now = data.current;
+        terms.show(...values(now), now.before !== null && now.before !== undefined);
+      };
+      const button = html(
+        "button",
+        {
+          type: "button",
+          class: "term unfolds",
+          "data-key": `unfold-${name}`,
+          "aria-controls": panel.id,
+          title: "show every term of this sum",
+          click: () => {
+            if (!unfolded.delete(name)) unfolded.add(name);
+            set();
           },
-      k === null
-        ? null
-        : {
-            x: middle,
-            y: top,
-            letter: "a",
-            of: [l - 1, k],
-            value: before,
-            change: 0,
-            about: l === 1 ? [0, 1] : network.activation[l - 1].range,
+        },
+        html("span", { class: "symbol" }, formula(symbol)),
+        hasBetween ? html("span", { class: "between" }) : null,
+        html("span", { class: "now" }, live.element),
+        live.earlier,
+      );
+      setters.push(set);
+      return { columns: isFirst ? [button] : [operatorColumn("+", signs(of), hasBetween), button], panel };
+    }
+
+    const sentences = {};
+    const why = (name) => (sentences[name] = liveSentence("p", { class: "why" })).element;
+    const derivative = (above, below, formulas, of) => {
+      const live = shows(of);
+      const equation = formula(fraction(above(), below()), ...formulas.flatMap((one) => [operator("="), one]));
+      return html("p", { class: "slope" }, equation, " = ", html("b", {}, live.element), " ", live.earlier);
+    };
+
+    // z = w a + the other terms + b, above ∂z/∂w = a.
+    function sumStep() {
+      const n = sizes[l - 1];
+      const w = (s) => parameterIn(s, { l, j, k });
+      const b = (s) => parameterIn(s, { l, j, k: null });
+      const z = (s) => s.passed.z[l][j];
+      const own = (s) => (k === null ? 0 : w(s) * s.passed.a[l - 1][k]);
+      const others = (s) => z(s) - own(s) - b(s);
+      const term = (i) => mathml("mrow", {}, variable("w", l, j, i), variable("a", l - 1, i));
+      const parts = [column(v.z(), shows(z)), operatorColumn("=")];
+      if (k !== null)
+        parts.push(
+          foreground(column(v.p(), shows(w))),
+          foreground(operatorColumn("", "×")),
+          foreground(column(v.below(), shows((s) => s.passed.a[l - 1][k]))),
+        );
+      let panel = null;
+      if (n > 1 || k === null) {
+        const terms = mountTerms({
+          symbol: term,
+          pattern: ["", " × ", " = "],
+          click: (i) => update({ place: { l, j, k: i } }),
+          isChosen: (i) => i === k,
+          ending: [
+            html("span", {}, "The terms add up to "),
+            html("span", {}, ". With ", formula(variable("b", l, j)), " = "),
+            html("span", {}, " the sum is ", formula(v.z()), " = "),
+          ],
+        });
+        const values = (s) => {
+          const products = Array.from(s.passed.a[l - 1], (a, i) => {
+            const w_ji = network.parameter({ l, j, k: i });
+            return [w_ji, a, w_ji * a];
+          });
+          return [products, [products.reduce((sum, [, , product]) => sum + product, 0), network.b[l][j], z(s)]];
+        };
+        const sum = mathml("mrow", {}, sumExcept("k", k), variable("w", l, j, "k"), variable("a", l - 1, "k"));
+        const rest = unfolding("z", others, sum, terms, values, k === null);
+        parts.push(...rest.columns);
+        panel = rest.panel;
+      }
+      const [sign, bias] = added(b, variable("b", l, j));
+      parts.push(sign, k === null ? foreground(bias) : bias);
+      return step(parts, panel, derivative(v.z, v.p, [v.below()], (s) => s.derivative.dz), why("dz"));
+    }
+
+    // a = σ(z), above ∂a/∂z = σ′(z).
+    function activationStep() {
+      const z = (s) => s.passed.z[l][j];
+      const slope = mountSlope(network.activation[l]);
+      setters.push((s) => slope.set(z(s), s.passed.a[l][j], s.derivative.da_dz));
+      const sigma = mathml("mrow", {}, identifier("σ"), parenthesized(v.z()));
+      const value = shows(z);
+      const parts = [
+        column(v.a(), shows((s) => s.passed.a[l][j])),
+        operatorColumn("="),
+        html(
+          "span",
+          { class: "term" },
+          html("span", { class: "symbol" }, formula(sigma)),
+          html("span", { class: "now" }, formula(identifier("σ")), "(", value.element, ")"),
+          value.earlier,
+        ),
+        slope.element,
+      ];
+      const prime = mathml("mrow", {}, sigmaPrime(), parenthesized(v.z()));
+      return step(parts, null, derivative(v.a, v.z, [prime], (s) => s.derivative.da_dz), why("da_dz"));
+    }
+
+    // C = the neuron's own term + the other terms, above ∂C/∂a.
+    function costStep() {
+      const squared = network.costName === "squared_error";
+      const a_of = (i) => () => variable("a", L, i);
+      const y_of = (i) => () => variable("y", null, i);
+      const y = (i) => data.current.y[i];
+      const termOf = (s, i) => network.cost.C(s.passed.z[L][i], s.passed.a[L][i], y(i));
+      const own = (s) => termOf(s, j);
+      const parts = [column(v.C(), shows((s) => s.C)), operatorColumn("=")];
+      if (squared) {
+        const [a, wanted] = [shows((s) => s.passed.a[L][j]), shows(() => y(j))];
+        parts.push(
+          html(
+            "span",
+            { class: "term chosen" },
+            html("span", { class: "symbol" }, formula(outputCost(network, a_of(j), y_of(j)))),
+            html("span", { class: "now" }, "(", a.element, " − ", wanted.element, ")²"),
+            a.earlier,
+          ),
+        );
+      } else parts.push(foreground(column(outputCost(network, a_of(j), y_of(j)), shows(own))));
+      let panel = null;
+      if (sizes[L] > 1) {
+        const terms = mountTerms({
+          symbol: (i) => outputCost(network, a_of(i), y_of(i)),
+          pattern: squared ? ["(", " − ", ")² = "] : [" = "],
+          click: (i) => update({ place: { l, j: i, k } }),
+          isChosen: (i) => i === j,
+          ending: [html("span", {}, "The terms add up to ", formula(v.C()), " = ")],
+        });
+        const values = (s) => {
+          const costs = Array.from(s.passed.a[L], (a, i) => (squared ? [a, y(i), termOf(s, i)] : [termOf(s, i)]));
+          return [costs, [costs.reduce((sum, numbers) => sum + numbers.at(-1), 0)]];
+        };
+        const symbol = mathml("mrow", {}, sumExcept("j", j), squared ? outputCost(network, a_of("j"), y_of("j")) : operator("⋯"));
+        const rest = unfolding("C", (s) => s.C - own(s), symbol, terms, values);
+        parts.push(...rest.columns);
+        panel = rest.panel;
+      }
+      return step(parts, panel, derivative(v.C, v.a, [outputSlope(network, v.a, v.y)], (s) => s.derivative.dC_da), why("dC_da"));
+    }
+
+    // ∂C/∂a of a hidden neuron: a sum over the paths through the next layer. The ∂C/∂a at the end of the strongest path is
+    // such a sum itself, until the path reaches the output.
+    function pathsStep(above) {
+      const [first, ...deeper] = levels(l, j, above);
+      return html("li", { class: "step" }, first.equation, first.panel, why("dC_da"), deeper.map(deeperLevel));
+    }
+
+    // A deeper sum, which unfolds below the sum that it belongs to.
+    function deeperLevel({ equation, panel, isOpen }) {
+      const box = html("div", { class: "deeper" }, equation, panel);
+      setters.push(() => (box.hidden = !isOpen()));
+      return box;
+    }
+
+    function levels(layer, n, above) {
+      if (!above.length) return [];
+      const [{ j: i }, ...further] = above;
+      const next = layer + 1;
+      const isLast = next === L;
+      const name = `paths-${layer}`;
+      const a = () => variable("a", layer, n);
+      const [z_i, a_i] = [() => variable("z", next, i), () => variable("a", next, i)];
+      const place = { l: next, j: i, k: n };
+      const product = (s) => parameterIn(s, place) * s.back.dC_dz[next][i];
+      const total = (s) => s.back.dC_da[layer][n];
+      const times = () => operatorColumn("·", "×", true);
+      const last = isLast
+        ? column(fraction(v.C(), a_i()), shows((s) => s.back.dC_da[next][i]), outputSlope(network, a_i, () => variable("y", null, i)))
+        : deeperButton(name, fraction(v.C(), a_i()), shows((s) => s.back.dC_da[next][i]));
+      const parts = [
+        column(fraction(v.C(), a()), shows(total), ""),
+        operatorColumn("=", "=", true),
+        column(fraction(z_i(), a()), shows((s) => parameterIn(s, place)), variable("w", next, i, n)),
+        times(),
+        column(fraction(a_i(), z_i()), shows((s) => s.back.da_dz[next][i]), mathml("mrow", {}, sigmaPrime(), parenthesized(z_i()))),
+        times(),
+        last,
+      ];
+      let panel = null;
+      if (sizes[next] > 1) {
+        const terms = mountTerms({
+          symbol: (m) => mathml("mrow", {}, identifier("j"), operator("="), numeral(m)),
+          pattern: ["", " × ", " × ", " = "],
+          click: (m) => update({ place: { l: next, j: m, k: n } }),
+          isChosen: () => false,
+          ending: [html("span", {}, "The shares add up to ", formula(partial(v.C()), operator("/"), partial(a())), " = ")],
+        });
+        const values = (s) => {
+          const shares = pathsOf(network, s.back, layer, n);
+          const numbers = shares.map(({ w, da_dz, dC_da, product }) => [w, da_dz, dC_da, product]);
+          return [numbers, [shares.reduce((sum, { product }) => sum + product, 0)]];
+        };
+        const symbol = mathml("mrow", {}, sumExcept("j", i), operator("⋯"));
+        const rest = unfolding(name, (s) => total(s) - product(s), symbol, terms, values, false, true);
+        parts.push(...rest.columns);
+        panel = rest.panel;
+      }
+      const isOpen = () => layer === l || unfolded.has(`deeper-paths-${layer - 1}`);
+      const level = { equation: html("div", { class: "equation" }, parts), panel, isOpen };
+      return [level, ...levels(next, i, further)];
+    }
+
+    // ∂C/∂a at the end of a path, as a button that unfolds the sum over the paths through the layer above.
+    function deeperButton(name, symbol, live) {
+      const key = `deeper-${name}`;
+      const button = html(
+        "button",
+        {
+          type: "button",
+          class: "term unfolds",
+          "data-key": key,
+          title: "unfold this derivative: a sum over the paths through the next layer",
+          click: () => {
+            if (!unfolded.delete(key)) unfolded.add(key);
+            render(data.current);
           },
-      {
-        x: k === null ? middle : columns[2],
-        y: top,
-        letter: "b",
-        of: [l, j],
-        value: b,
-        change: k === null ? n.parameter : 0,
-        about: [b - 1, b + 1],
-      },
-      {
-        x: middle,
-        y: second,
-        letter: "z",
-        of: [l, j],
-        value: z,
-        change: n.dz,
-        about: [Math.min(-6, z - 1), Math.max(6, z + 1)],
-      },
-      { x: middle, y: third, letter: "a", of: [l, j], value: a, change: n.da, about: range },
-      l === network.L
-        ? { x: columns[2], y: third, letter: "y", of: [null, j], value: state.y[j], change: 0, about: range }
-        : null,
-      {
-        x: middle,
-        y: fourth,
-        letter: "C",
-        of: [null, state.C_index],
-        value: state.C,
-        change: n.dC,
-        about: [0, Math.max(1, 1.2 * state.C)],
-      },
-    ].filter(Boolean);
-    const below = (node) => [node.x + box.w / 2, node.y + box.h];
-    const above = (node) => [node.x + box.w / 2, node.y];
-    const find = (letter, y) => nodes.find((node) => node.letter === letter && node.y === y);
-    const links = [
-      ...nodes
-        .filter((node) => node.y === top)
-        .map((node) => [below(node), above(find("z", second)), node.change !== 0]),
-      [below(find("z", second)), above(find("a", third)), true],
-      [below(find("a", third)), above(find("C", fourth)), true],
-      ...(l === network.L ? [[below(find("y", third)), above(find("C", fourth)), false]] : []),
-    ];
-    const notes = [
-      [below(find("z", second)), "σ"],
-      ...(l < network.L ? [[below(find("a", third)), counted(network.sizes[l + 1], "path")]] : []),
-    ];
-    const drawn = svg(
-      "svg",
-      {
-        width,
-        height: fourth + box.h + 4,
-        viewBox: `-1 0 ${width + 2} ${fourth + box.h + 4}`,
-        role: "img",
-        "aria-label": `what depends on what: ${nodes.map((node) => `${plainName(node)} = ${number(node.value)}`).join(", ")}`,
-      },
-      links.map(([[x1, y1], [x2, y2], live]) =>
-        svg("path", {
-          d: `M${x1} ${y1} C${x1} ${y1 + 20} ${x2} ${y2 - 20} ${x2} ${y2}`,
-          class: live ? "link live" : "link",
-        }),
+        },
+        html("span", { class: "symbol" }, formula(symbol)),
+        html("span", { class: "between" }, formula(sumExcept("j", null), operator("⋯"))),
+        html("span", { class: "now" }, live.element),
+        live.earlier,
+      );
+      setters.push(() => button.setAttribute("aria-expanded", String(unfolded.has(key))));
+      return button;
+    }
+
+    const step = (parts, panel, slope, sentence) =>
+      html(
+        "li",
+        { class: "step" },
+        html("div", { class: "equation" }, parts),
+        panel,
+        html("div", { class: "explained" }, slope, sentence),
+      );
+
+    const above = pathUp(state, network, { l, j });
+    const factor = (symbols, of, name, sign, format) => {
+      const live = shows(of, format, traced(name));
+      return [
+        sign ? html("span", { class: "sign", "aria-hidden": "true" }, sign) : null,
+        html(
+          "span",
+          { class: "factor" },
+          html("span", { class: "symbol" }, formula(...symbols)),
+          html("span", { class: "value" }, live.element),
+          live.earlier,
+        ),
+      ];
+    };
+    const value = shows((s) => s.value, number, traced("value"));
+    view.replaceChildren(
+      html(
+        "p",
+        { class: "names" },
+        named(state.place),
+        " = ",
+        value.element,
+        value.earlier,
+        k === null ? `, the bias of neuron ${j} of layer ${l}` : `, from neuron ${k} of layer ${l - 1} to neuron ${j} of layer ${l}`,
       ),
-      notes.map(([[x, y], text]) => svg("text", { x: x + 8, y: y + 24, class: "note" }, text)),
-      nodes.map((node) => drawVariable(node, box)),
-    );
-    stage.replaceChildren(drawn);
-  };
-}
-
-// A variable's name for screen readers, as in the terminal.
-const plainName = ({ letter, of: [layer, ...index] }) =>
-  letter === "C" ? `C_${index}` : `${letter}${layer === null ? "" : `(${layer})`}[${index}]`;
-
-// One variable: its name, its value before and after the nudge, and a number line with a hollow mark for the value before
-// and a full mark for the value after.
-function drawVariable({ x, y, letter, of, value, change, about }, box) {
-  const [low, high] = [Math.min(about[0], value), Math.max(about[1], value)];
-  const at = (v) => 10 + ((Math.max(low, Math.min(high, v)) - low) / (high - low || 1)) * (box.w - 20);
-  const line = box.h - 16;
-  const [before, after] = distinguishable(value, value + change);
-  const zero =
-    low <= 0 && high >= 0 ? [svg("line", { x1: at(0), x2: at(0), y1: line - 4, y2: line + 4, class: "zero" })] : [];
-  return svg(
-    "g",
-    { transform: `translate(${x} ${y})`, class: `variable is-${letter}` },
-    svg("rect", { width: box.w, height: box.h, rx: 8 }),
-    svg(
-      "foreignObject",
-      { x: 8, y: 4, width: box.w - 12, height: box.h - 24 },
       html(
         "div",
-        { class: "variable-text" },
-        formula(variable(letter, ...of)),
-        html("span", {}, before),
-        after === undefined ? null : html("span", { class: "after" }, `→ ${after}`),
+        { class: "rule" },
+        factor([fraction(v.C(), v.p())], (s) => s.derivative.product, `dC_d${p}`, ""),
+        factor([fraction(v.z(), v.p())], (s) => s.derivative.dz, `dz_d${p}`, "="),
+        factor([fraction(v.a(), v.z())], (s) => s.derivative.da_dz, "da_dz", "×"),
+        factor(upToCost(v, network, l, j, above), (s) => s.derivative.dC_da, "dC_da", "×"),
       ),
-    ),
-    svg("line", { x1: 10, x2: box.w - 10, y1: line, y2: line, class: "axis" }),
-    zero,
-    svg("text", { x: 10, y: line + 13, class: "tick" }, tick(low)),
-    svg("text", { x: box.w - 10, y: line + 13, class: "tick", "text-anchor": "end" }, tick(high)),
-    change ? svg("line", { x1: at(value), x2: at(value + change), y1: line, y2: line, class: "moved" }) : null,
-    svg("circle", { cx: at(value), cy: line, r: 4, class: "was" }),
-    svg("circle", { cx: at(value + change), cy: line, r: 3, class: "is" }),
-  );
+      why("product"),
+      html("ol", { class: "steps" }, sumStep(), activationStep(), l === L ? costStep() : pathsStep(above)),
+    );
+    return (s) => {
+      view.classList.toggle("with-earlier", Boolean(s.before));
+      for (const set of setters) set(s);
+      const meaning = meaningOf(s, data);
+      for (const name of Object.keys(sentences)) sentences[name].set(meaning[name]);
+    };
+  }
+
+  function render(state) {
+    if (root.closest("[hidden]")) return; // while the user guesses
+    const { l, j, k } = state.place;
+    const key = [l, j, k, state.C_index, state.isTraced, state.allDigits, ...pathUp(state, network, { l, j }).map((step) => step.j)].join();
+    if (built?.key !== key) built = { key, set: build(state) };
+    built.set(state);
+  }
+  return render;
 }
 
-const tick = (value) => String(Math.round(value * 100) / 100).replace("-", "−");
+// ∂C/∂a in symbols: of a hidden neuron as a sum over the next layer. If the next layer has one neuron, the sum is one
+// product, which goes on up to the cost.
+function upToCost(v, network, l, j, above) {
+  if (l === network.L) return [fraction(v.C(), v.a())];
+  const isOne = network.sizes[l + 1] === 1;
+  const i = isOne ? 0 : "j";
+  const next = { z: () => variable("z", l + 1, i), a: () => variable("a", l + 1, i), C: v.C };
+  const product = [fraction(next.z(), v.a()), operator("·"), fraction(next.a(), next.z()), operator("·")];
+  if (isOne) return [...product, ...upToCost(next, network, l + 1, 0, above)];
+  return [sumOver("j"), ...product, fraction(v.C(), next.a())];
+}

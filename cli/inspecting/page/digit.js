@@ -25,12 +25,14 @@ export function mountDigit(root, data, update) {
   const seen = html("canvas", { class: "seen", role: "img" });
   const verdict = html("p", { class: "verdict", "aria-live": "polite" });
   let said = "";
-  const paintSeen = data.side ? mountPictures(root, data, update, seen) : mountNumbers(root, data, update);
+  const paintOutputs = mountOutputs(data);
+  const paintSeen = data.side ? mountPictures(root, data, update, seen, paintOutputs.element) : mountNumbers(root, data, update);
   const paintDesired = mountDesired(root, data, update);
   root.append(verdict);
 
   return (state) => {
     paintSeen(state);
+    paintOutputs.render(state);
     paintDesired(state);
     const outputs = state.passed.a[data.network.L];
     const answer = answerOf(outputs);
@@ -69,7 +71,31 @@ export function mountDigit(root, data, update) {
   };
 }
 
-function mountPictures(root, data, update, seen) {
+// A bar for each output, so that a drawing and its effect are in one view.
+function mountOutputs(data) {
+  const L = data.network.L;
+  const rows = Array.from({ length: data.network.sizes[L] }, (_, j) => {
+    const fill = html("span", { class: "fill" });
+    const value = html("span", { class: "value" });
+    return { fill, value, row: html("li", {}, html("span", {}, String(j)), html("span", { class: "length" }, fill), value) };
+  });
+  const element = html("ol", { class: "outputs", "aria-label": "the outputs" }, rows.map(({ row }) => row));
+  return {
+    element,
+    render({ passed, y }) {
+      const a = passed.a[L];
+      const answer = answerOf(a);
+      rows.forEach(({ fill, value, row }, j) => {
+        fill.style.width = `${100 * Math.max(0, Math.min(1, a[j]))}%`;
+        value.textContent = unsigned(a[j]);
+        row.classList.toggle("answer", j === answer);
+        row.classList.toggle("wanted", y[j] === 1);
+      });
+    },
+  };
+}
+
+function mountPictures(root, data, update, seen, outputs) {
   const sheet = html("canvas", {
     class: "sheet",
     width: 280,
@@ -90,21 +116,8 @@ function mountPictures(root, data, update, seen) {
       follows: data.digits && (isFresh || follows),
     });
   });
-  const pictures = data.examples.map((example, n) =>
-    html(
-      "div",
-      {
-        class: example.label === example.answer ? "thumb" : "thumb misread",
-        id: `example-${n}`,
-        "aria-label": `example ${example.index}: ${readAs(example)}`,
-      },
-      html("canvas", {}),
-      html(
-        "span",
-        { "aria-hidden": "true" },
-        example.label === example.answer ? String(example.label) : `${example.label}→${example.answer}`,
-      ),
-    ),
+  const pictures = data.examples.map((_, n) =>
+    html("div", { class: "thumb", id: `example-${n}` }, html("canvas", {}), html("span", { "aria-hidden": "true" })),
   );
   const gallery = html(
     "div",
@@ -124,6 +137,7 @@ function mountPictures(root, data, update, seen) {
         html("figcaption", {}, "draw here ", html("button", { type: "button", id: "clear", click: clear }, "clear")),
       ),
       html("figure", {}, seen, html("figcaption", {}, `what the network sees: ${data.side} × ${data.side}`)),
+      outputs,
     ),
     html(
       "p",
@@ -135,7 +149,12 @@ function mountPictures(root, data, update, seen) {
     gallery,
   );
   let painted = null;
+  let read = null; // the version of the network whose answers the pictures show
   return (state) => {
+    if (read !== state.version) {
+      pictures.forEach((picture, n) => labelPicture(picture, data.examples[n]));
+      read = state.version;
+    }
     if (painted !== state.theme) {
       pictures.forEach((picture, n) => paintPicture(picture.firstChild, data.examples[n].pixels, data.side));
       painted = state.theme;
@@ -153,6 +172,15 @@ function mountPictures(root, data, update, seen) {
         : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`,
     );
   };
+}
+
+function labelPicture(picture, example) {
+  const isRight = example.label === example.answer;
+  const text = isRight ? String(example.label) : `${example.label}→${example.answer}`;
+  if (picture.lastChild.textContent === text) return;
+  picture.lastChild.textContent = text;
+  picture.classList.toggle("misread", !isRight);
+  picture.setAttribute("aria-label", `example ${example.index}: ${readAs(example)}`);
 }
 
 function scrollIntoView(container, element) {

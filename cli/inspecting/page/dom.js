@@ -162,5 +162,10 @@ export function listbox(container, options, columns, choose) {
   };
 }
 
-// A colour of the style sheet, for canvases.
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+// A colour of the style sheet, for canvases, as the browser computes it for the theme.
+const swatch = html("span", { hidden: true });
+export function colour(name) {
+  if (!swatch.isConnected) document.body.append(swatch);
+  swatch.style.color = `var(--${name})`;
+  return getComputedStyle(swatch).color;
+}

@@ -1,126 +1,129 @@
 // The page: reads its data, holds its state, and updates the views.
 
 import { setAllDigits } from "./dom.js";
-import { Network, answerOf, backprop, costOf, derivativeOf, dzOf, forward, nudgeOf, oneAt } from "./network.js";
+import { answerOf, backprop, costOf, derivativeOf, dzOf, forward, largestAt, nudgeOf, oneAt } from "./network.js";
 import { mountDigit } from "./digit.js";
 import { mountLayers } from "./layers.js";
+import { mountFindings } from "./findings.js";
 import { mountHeat } from "./heat.js";
-import { mountChain, mountNudge, mountTree } from "./chain.js";
+import { mountChain } from "./chain.js";
+import { mountNudge } from "./nudge.js";
+import { mountTree } from "./tree.js";
 import { mountPaths } from "./paths.js";
 import { mountAverage } from "./average.js";
 import { mountGuess } from "./guess.js";
 import { mountGradient } from "./gradient.js";
+import { mountWeights } from "./weights.js";
+import { Example } from "./example.js";
+import { readData } from "./data.js";
+import { Motion } from "./motion.js";
+import { Player } from "./player.js";
+import { fromLink, linkOf } from "./link.js";
+import { mountPresent } from "./present.js";
+import { mountTour } from "./tour.js";
+import { mountHeader } from "./header.js";
+import { examplesOf, mountDownhill, mountTransport } from "./downhill.js";
+import { mountReplay } from "./replay.js";
 
-const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-const doubles = (base64) => {
-  const view = new DataView(bytes(base64).buffer);
-  return Float64Array.from({ length: view.byteLength / 8 }, (_, i) => view.getFloat64(8 * i, true));
-};
-
-// The network and the examples from the embedded data, with each example run forward and back.
-function readData(embedded) {
-  const { trace } = embedded;
-  const network = new Network(
-    trace.sizes,
-    trace.activation,
-    trace.output,
-    trace.cost_function,
-    doubles(embedded.parameters),
-  );
-  const inputs = embedded.pixels === null ? doubles(embedded.inputs) : bytes(embedded.pixels);
-  const targets = doubles(embedded.targets);
-  const [n0, nL] = [network.sizes[0], network.sizes[network.L]];
-  const examples = embedded.examples.map((index, n) => {
-    const row = inputs.subarray(n * n0, (n + 1) * n0);
-    const x = embedded.pixels === null ? row : Float64Array.from(row, (value) => value * (1 / 255));
-    const y = targets.subarray(n * nL, (n + 1) * nL);
-    const passed = forward(network, x);
-    return {
-      n,
-      index,
-      pixels: row,
-      x,
-      y,
-      passed,
-      back: backprop(network, passed, y),
-      label: answerOf(y),
-      answer: answerOf(passed.a[network.L]),
-    };
-  });
-  return {
-    network,
-    examples,
-    trace,
-    split: trace.split,
-    side: embedded.side,
-    deslant: embedded.deslant,
-    digits:
-      nL > 1 &&
-      examples.every(
-        ({ y }) => y.every((value) => value === 0 || value === 1) && y.filter((value) => value === 1).length === 1,
-      ),
-    learningRate: embedded.learning_rate,
-    rateOf: embedded.rate_of,
-    batch: examples.filter(({ index }) => trace.examples.includes(index)),
-    current: null,
-  };
-}
-
-const data = readData(JSON.parse(document.getElementById("data").textContent));
+const data = await readData(JSON.parse(document.getElementById("data").textContent));
 const { network, examples, trace } = data;
 const traced = trace.weight ?? trace.bias; // the derivative that the command took apart
 const paper = matchMedia("print");
 const darkness = matchMedia("(prefers-color-scheme: dark)");
+const motion = (data.motion = new Motion(data));
+const player = (data.player = new Player(motion, () => examplesOf(data.current, data), () => update({})));
 
 const start = {
   example: examples.findIndex(({ index }) => index === traced.example),
   place: { l: traced.layer, j: traced.j, k: traced.k ?? null },
   nudgeBy: 0.01, // as in `--json`, with which the page is compared when it opens
   route: [], // neurons walked back through, output first: {l, j, from: the place before the step}
+  direction: "forward", // what the drawing of the network shows: activations, or ∂C/∂a
   allPaths: false,
   averaged: false,
   allDigits: false,
   follows: false, // true while y is the digit that the network reads: for a drawing, until the user sets y
+  over: "example", // what a step is taken on
+  slide: null, // the slide that is presented, by the names of its sections
+  tour: null, // the stop of the tour
   guess: { on: false, made: null, asked: 0, right: 0 },
 };
 
-// The state of the views: everything that is shown, computed from the user's choices.
+// The largest weight of the first layer in any state of the training: the scale of its pictures.
+const weightScale = Math.max(
+  ...data.moments.map(({ parameters }) => {
+    const w = parameters().subarray(0, network.w[1].length);
+    return Math.abs(w[largestAt(w)]);
+  }),
+);
+
+// The state of the views: everything that is shown, computed from the user's choices and the network.
 function computeState(chosen) {
-  const { x, place, example, guess } = chosen;
-  const passed = forward(network, x);
-  const y = chosen.follows ? oneAt(answerOf(passed.a[network.L]), chosen.y.length) : chosen.y;
-  const back = backprop(network, passed, y);
+  const { place, example, guess } = chosen;
+  const now = passOf(chosen, chosen.y);
+  const { passed, back, y } = now;
   const { l, j } = place;
   const isOwn = example === null || y !== examples[example].y; // the user's own input or own y
   const index = isOwn ? "own" : examples[example].index;
-  const isTracedExample = index === traced.example;
+  const isTracedExample = index === traced.example && motion.moment === data.moments[0] && !motion.kept.length;
   const isBlank = data.side !== null && example === null && chosen.pixels.every((value) => value === 0);
   return {
     ...chosen,
-    y,
-    passed,
-    back,
+    ...now,
+    own: isOwn ? ownExample(chosen, y) : examples[example],
+    before: beforeOf(chosen, y),
+    version: network.version,
     isOwn,
     isBlank,
     hides: isBlank || (guess.on && guess.made === null), // whether the derivative is hidden
-    C: costOf(network, passed, y),
     C_index: index, // C_i is the cost of one example, and C the average over the batch
     C_name: `C_${index}`,
-    value: network.parameter(place),
-    derivative: {
-      dz: dzOf(passed, place),
-      da_dz: back.da_dz[l][j],
-      dC_da: back.dC_da[l][j],
-      product: derivativeOf(passed, back, place),
-    },
-    nudge: nudgeOf(network, x, y, passed, place, chosen.nudgeBy),
+    nudge: nudgeOf(network, chosen.x, y, passed, place, chosen.nudgeBy),
     perExample: data.batch.map((example) => derivativeOf(example.passed, example.back, place)),
     // true for the example, and for the derivative, whose numbers are in `--json`
     isTracedExample,
     isTraced: isTracedExample && l === traced.layer && j === traced.j && place.k === (traced.k ?? null),
-    theme: paper.matches ? "paper" : darkness.matches ? "dark" : "light",
+    weightScale,
+    theme: paper.matches ? "paper" : (document.documentElement.dataset.theme ?? (darkness.matches ? "dark" : "light")),
   };
+
+  // The passes of the chosen example through the network, and its derivative by the chosen parameter.
+  function passOf({ x, place, follows }, desired) {
+    const passed = forward(network, x);
+    const y = follows ? oneAt(answerOf(passed.a[network.L]), desired.length) : desired;
+    const back = backprop(network, passed, y);
+    const { l, j } = place;
+    return {
+      y,
+      passed,
+      back,
+      C: costOf(network, passed, y),
+      value: network.parameter(place),
+      derivative: {
+        dz: dzOf(passed, place),
+        da_dz: back.da_dz[l][j],
+        dC_da: back.dC_da[l][j],
+        product: derivativeOf(passed, back, place),
+      },
+    };
+  }
+
+  // The same before the last steps of gradient descent, or null.
+  function beforeOf(chosen, y) {
+    if (!motion.before) return null;
+    const { parameters } = network;
+    scratch.set(parameters);
+    parameters.set(motion.before);
+    const before = passOf({ ...chosen, follows: false }, y);
+    parameters.set(scratch);
+    return before;
+  }
 }
+
+const scratch = new Float64Array(network.parameters.length);
+
+// The user's own example, for a step on it.
+const ownExample = ({ x, pixels }, y) => new Example(network, { n: null, index: "own", pixels, x, y });
 
 let chosen = null;
 let views = [];
@@ -144,7 +147,48 @@ function update(change) {
   chosen = next;
   data.current = computeState(chosen);
   setAllDigits(chosen.allDigits);
-  keepFocus(() => views.forEach((view) => view(data.current)));
+  if (!player.isBusy) writeLink();
+  keepFocus(() => views.filter(({ isShown }) => isShown()).forEach(({ render }) => render(data.current)));
+}
+
+let link = null; // the page's own link, once it has opened
+let writing = 0;
+
+// Keep the address up to date, but not at every picture of a movement.
+function writeLink() {
+  if (link === null) return;
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    const now = linkOf(data.current, data);
+    if (now === link) return;
+    link = now;
+    history.replaceState(null, "", `#${link}`);
+  }, 300);
+}
+
+// Show what the address asks for.
+function followLink() {
+  const { change, moment, steps, rate } = fromLink(location.hash, data);
+  player.stop();
+  motion.begin(moment);
+  if (rate) motion.rate = rate;
+  update(change);
+  if (steps) player.start(steps);
+}
+
+// While the network moves, only what can be seen is rendered, and the rest when it stops or comes into view.
+const inSight = new Map();
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) inSight.set(target, isIntersecting);
+  if (player.isBusy) update({});
+});
+
+function view(id, mount, ...rest) {
+  const root = document.getElementById(id);
+  const render = mount(root, ...rest);
+  const section = root.closest("section") ?? root;
+  sight.observe(section);
+  return { render, isShown: () => !player.isBusy || inSight.get(section) !== false };
 }
 
 // Render, and keep the keyboard focus. Rendering replaces buttons: the new button with the same key gets the focus of the
@@ -177,22 +221,33 @@ function compareWithTrace() {
 const at = (id) => document.getElementById(id);
 update(start);
 views = [
-  mountDigit(at("digit"), data, update),
-  mountLayers(at("layers"), data, update),
-  mountHeat(at("heat"), data, update),
-  mountGuess(at("guess"), data, update),
-  mountChain(at("chain"), data),
-  mountNudge(at("nudge-section"), data, update),
-  mountTree(at("tree"), data),
-  mountPaths(at("paths"), data, update),
-  mountAverage(at("average"), data, update),
-  mountGradient(at("gradient"), data, update),
+  view("header", mountHeader, data, update),
+  view("transport", mountTransport, data, update),
+  view("digit", mountDigit, data, update),
+  view("layers", mountLayers, data, update),
+  view("diagnosis", mountFindings, data),
+  view("downhill", mountDownhill, data, update),
+  view("replay", mountReplay, data, update),
+  view("weights", mountWeights, data, update),
+  view("heat", mountHeat, data, update),
+  view("guess", mountGuess, data, update),
+  view("chain", mountChain, data, update),
+  view("nudge-section", mountNudge, data, update),
+  view("tree", mountTree, data, update),
+  view("paths", mountPaths, data, update),
+  view("average", mountAverage, data, update),
+  view("gradient", mountGradient, data, update),
+  view("tour", mountTour, data, update),
+  view("present", mountPresent, data, update),
 ];
 update({});
 compareWithTrace();
 update({ nudgeBy: 0 });
-const digitsSwitch = at("all-digits");
-digitsSwitch.addEventListener("change", () => update({ allDigits: digitsSwitch.checked }));
+link = linkOf(data.current, data);
+if (location.hash) followLink();
+addEventListener("hashchange", () => {
+  if (location.hash !== `#${link}`) followLink();
+});
 for (const media of [darkness, paper]) media.addEventListener("change", () => update({}));
 let resized = 0;
 addEventListener("resize", () => {

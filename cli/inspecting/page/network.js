@@ -34,6 +34,8 @@ export class Network {
     this.costName = cost;
     this.cost = COSTS[cost];
     this.activation = sizes.map((_, l) => ACTIVATIONS[l === this.L ? output : activation]);
+    this.parameters = parameters;
+    this.version = 0; // grows whenever the parameters have changed
     this.w = [null];
     this.b = [null];
     let end = 0;
@@ -52,28 +54,45 @@ export class Network {
     if (k === null) this.b[l][j] = value;
     else this.w[l][j * this.sizes[l - 1] + k] = value;
   }
+
+  // Copy a vector of parameters into the network.
+  load(parameters) {
+    this.parameters.set(parameters);
+    this.version += 1;
+  }
 }
 
-// z^(l) = w^(l) a^(l−1) + b^(l),  a^(l) = σ(z^(l))
-export function forward(network, x) {
-  const z = [null];
-  const a = [x];
+// An input without its zeros: the other values, and where they are. Most pixels of a digit are 0.
+const inputs = new WeakMap(); // the inputs of examples never change
+export function sparse(x) {
+  if (!inputs.has(x)) {
+    const at = Int32Array.from(x.keys()).filter((k) => x[k] !== 0);
+    inputs.set(x, { at, values: Float64Array.from(at, (k) => x[k]) });
+  }
+  return inputs.get(x);
+}
+
+// z^(l) = w^(l) a^(l−1) + b^(l),  a^(l) = σ(z^(l)). The result of an earlier pass, if given, is overwritten.
+export function forward(network, x, { z, a } = emptyPass(network)) {
+  a[0] = x;
+  const { at, values } = sparse(x);
   for (let l = 1; l <= network.L; l++) {
-    const n = network.sizes[l];
     const before = a[l - 1];
+    const [w, b] = [network.w[l], network.b[l]];
     const { sigma } = network.activation[l];
-    z.push(new Float64Array(n));
-    a.push(new Float64Array(n));
-    for (let j = 0; j < n; j++) {
-      const row = j * before.length;
+    for (let j = 0, row = 0; j < b.length; j++, row += before.length) {
       let sum = 0;
-      for (let k = 0; k < before.length; k++) sum += network.w[l][row + k] * before[k];
-      z[l][j] = sum + network.b[l][j];
+      if (l === 1) for (let i = 0; i < at.length; i++) sum += w[row + at[i]] * values[i];
+      else for (let k = 0; k < before.length; k++) sum += w[row + k] * before[k];
+      z[l][j] = sum + b[j];
       a[l][j] = sigma(z[l][j]);
     }
   }
   return { z, a };
 }
+
+const emptyPass = ({ sizes }) => ({ z: layersOf(sizes), a: layersOf(sizes) });
+const layersOf = (sizes) => sizes.map((n, l) => (l ? new Float64Array(n) : null));
 
 // C, a sum over the output neurons.
 export function costOf(network, { z, a }, y) {
@@ -84,22 +103,27 @@ export function costOf(network, { z, a }, y) {
 // True if σ′ of layer l cancels against ∂C/∂a.
 export const cancels = (network, l) => l === network.L && network.cost.dC_dz !== undefined;
 
-// The chain rule, from the last layer to the first: ∂C/∂a_j, σ′(z_j) and ∂C/∂z_j for every neuron.
-export function backprop(network, { a }, y) {
+// The chain rule, from the last layer to the first: ∂C/∂a_j, σ′(z_j) and ∂C/∂z_j for every neuron of layers 1 to L. The
+// result of an earlier pass, if given, is overwritten.
+export function backprop(network, { a }, y, { dC_da, da_dz, dC_dz } = emptyBack(network)) {
   const L = network.L;
-  const dC_da = a.map((layer) => new Float64Array(layer.length));
-  const da_dz = a.map((layer, l) => layer.map(l ? network.activation[l].sigmaPrime : () => 0));
-  const dC_dz = a.map((layer) => new Float64Array(layer.length));
   for (let j = 0; j < y.length; j++) dC_da[L][j] = network.cost.dC_da(a[L][j], y[j]);
   for (let l = L; l >= 1; l--) {
+    const { sigmaPrime } = network.activation[l];
     const below = a[l - 1].length;
+    if (l > 1) dC_da[l - 1].fill(0);
     for (let j = 0; j < a[l].length; j++) {
+      da_dz[l][j] = sigmaPrime(a[l][j]);
       dC_dz[l][j] = cancels(network, l) ? network.cost.dC_dz(a[L][j], y[j]) : da_dz[l][j] * dC_da[l][j];
-      for (let k = 0; k < below; k++) dC_da[l - 1][k] += network.w[l][j * below + k] * dC_dz[l][j]; // over every path
+      if (l === 1) continue;
+      const [w, row, blame, sum] = [network.w[l], j * below, dC_dz[l][j], dC_da[l - 1]];
+      for (let k = 0; k < below; k++) sum[k] += w[row + k] * blame; // over every path
     }
   }
   return { dC_da, da_dz, dC_dz };
 }
+
+const emptyBack = ({ sizes }) => ({ dC_da: layersOf(sizes), da_dz: layersOf(sizes), dC_dz: layersOf(sizes) });
 
 // ∂z/∂w = a of the neuron where the weight starts. ∂z/∂b = 1.
 export const dzOf = ({ a }, { l, k }) => (k === null ? 1 : a[l - 1][k]);
