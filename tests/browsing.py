@@ -72,8 +72,8 @@ class OpenPage:
         if "willReadFrequently" not in message.text:  # only the tests read the canvases
             self.complaints.append(message.text)
 
-    def find(self, selector: str) -> "Locator":
-        return self.page.locator(selector)
+    def find(self, selector: str, **options: Any) -> "Locator":
+        return self.page.locator(selector, **options)
 
     def text(self, selector: str) -> str:
         return self.find(selector).inner_text()

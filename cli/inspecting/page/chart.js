@@ -13,7 +13,8 @@ const wholeNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
 //
 // title: text or elements. series: [{ name, colour, dash }], the colour as a property of the style sheet, such as "w".
 // xName, yName: names of the axes. xName also names a place on the x axis in words: "at step 40".
-// format: turns a value into text, for the values beside the names. The ticks have plain round numbers.
+// format: turns a value into text, for the values beside the names.
+// formatTick: the same for the ticks of the y axis. Without it they are plain round numbers.
 // yRange: [low, high]. Without it the y axis goes from 0, or from below the smallest negative value, to a round number.
 // xLeast: the x axis goes from 0 to this number at least. It grows in round steps.
 // logX: the x axis is that of log(1 + x), so 0 is at its left end.
@@ -23,8 +24,8 @@ const wholeNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
 // cursor: the x value of the vertical line, or null. The values shown are those at the cursor, or the last ones.
 // theme: any string. The colours are read again when it changes.
 export function mountChart(root, options) {
-  const { title, series, xName, yName = "", format = unsigned } = options;
-  const { yRange = null, xLeast = 10, logX = false, onPick = null } = options;
+  const { title, series, xName, format = unsigned, onPick = null } = options;
+  const axes = { yName: "", yRange: null, xLeast: 10, logX: false, formatTick: null, ...options };
   const print = matchMedia("print");
   const canvas = html("canvas", {
     class: onPick ? "chart-canvas picks" : "chart-canvas",
@@ -101,8 +102,8 @@ export function mountChart(root, options) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     context.font = CHART_FONT;
-    scales = chartScales(context, { width, height, x, lines, yRange, xLeast, logX, xName, yName });
-    drawAxes(context, scales, colours, { width, xName, yName });
+    scales = chartScales(context, { ...axes, width, height, x, lines });
+    drawAxes(context, scales, colours, { width, xName, yName: axes.yName });
     context.save();
     context.beginPath();
     context.rect(scales.left - 4, scales.top - 2, scales.right - scales.left + 8, scales.bottom - scales.top + 4);
@@ -234,11 +235,12 @@ export function chartText() {
 }
 
 // Where values lie on the canvas, and the ticks of both axes.
-function chartScales(context, { width, height, x, lines, yRange, xLeast, logX, xName, yName }) {
+function chartScales(context, { width, height, x, lines, yRange, xLeast, logX, xName, yName, formatTick }) {
   const [low, high] = yRange ?? roundRange(lines);
   const top = yName ? 24 : 8;
   const bottom = height - 22;
   const yTicks = roundTicks(low, high, Math.max(1, Math.min(4, Math.floor((bottom - top) / 32))));
+  if (formatTick) for (const tick of yTicks) tick.text = formatTick(tick.value);
   const widest = Math.max(...[xName, ...yTicks.map(({ text }) => text)].map((text) => context.measureText(text).width));
   const left = Math.ceil(widest) + 10;
   const right = width - 12;
@@ -390,7 +392,7 @@ function traceLine(context, x, y, { toX, toY }, scale) {
   };
   const end = () => {
     flush();
-    if (false) {
+    if (drawn === 1) {
       context.moveTo(across + 1, down);
       context.arc(across, down, 1, 0, 2 * Math.PI);
     }

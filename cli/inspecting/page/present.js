@@ -17,6 +17,7 @@ const SLIDES = [
 ];
 const WIDTHS = [620, 780, 960, 1160, 1400]; // of a slide before it is enlarged, in pixels
 const MARGIN = 24;
+const LARGEST = 3; // enlargement
 
 export function mountPresent(root, data, update) {
   const main = document.querySelector("main");
@@ -49,6 +50,18 @@ export function mountPresent(root, data, update) {
       .map((name) => document.getElementById(`section-${name}`))
       .filter((section) => section && !section.classList.contains("absent") && !section.hidden);
 
+  // The height for a slide.
+  const room = () => {
+    const below = document.getElementById("tour").offsetHeight || root.offsetHeight;
+    return innerHeight - document.getElementById("transport").offsetHeight - below - MARGIN;
+  };
+
+  // Some drawings take their size after the others, and do not grow in proportion.
+  new ResizeObserver(() => {
+    const excess = main.getBoundingClientRect().height / room();
+    if (data.current?.slide && excess > 1) main.style.zoom = String(Number(main.style.zoom) / excess);
+  }).observe(main);
+
   let fitted = null; // the slide and the screen that the size was chosen for
   return (state) => {
     const { slide } = state;
@@ -74,21 +87,19 @@ export function mountPresent(root, data, update) {
 
   // Choose the width at which the slide can be enlarged most. No part of it may lie outside the screen.
   function fit() {
-    const below = document.getElementById("tour").offsetHeight || root.offsetHeight;
-    const bars = document.getElementById("transport").offsetHeight + below;
     let best = { zoom: 0, width: WIDTHS[0] };
     const measure = (width) => {
       main.style.zoom = "1";
       main.style.width = `${width}px`;
       update({});
-      return Math.min((innerWidth - MARGIN) / width, (innerHeight - bars - MARGIN) / main.offsetHeight);
+      return Math.min((innerWidth - MARGIN) / width, room() / main.offsetHeight);
     };
     for (const width of WIDTHS) {
       const zoom = measure(width);
       if (zoom > best.zoom) best = { zoom, width };
     }
     measure(best.width);
-    main.style.zoom = String(Math.min(3, best.zoom));
+    main.style.zoom = String(Math.min(LARGEST, best.zoom));
     scrollTo(0, 0);
   }
 }

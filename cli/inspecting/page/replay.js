@@ -42,11 +42,12 @@ function mountTimeLine(root, snapshots, data, update) {
     step: 1,
     "aria-label": "time line of the training",
     input: () => {
-      stop();
+      clearTimeout(timer);
+      timer = 0;
       show(Number(slider.value));
     },
   });
-  const play = html("button", { type: "button", id: "replay", click: () => (timer ? stop() : start()) });
+  const play = html("button", { type: "button", id: "replay-play", click: () => (timer ? stop() : start()) });
   const label = html("output", { class: "moment", for: "time" });
   let timer = 0;
   function show(i) {
@@ -80,6 +81,7 @@ function mountTimeLine(root, snapshots, data, update) {
     const at = snapshots.indexOf(motion.moment);
     if (timer && at < 0) stop();
     play.replaceChildren(timer ? "❚❚ pause" : "▶ replay the training");
+    root.closest("section").dataset.at = timer ? "playing" : String(at);
     slider.value = String(at < 0 ? last : at);
     slider.classList.toggle("elsewhere", at < 0);
     const name = at < 0 ? `not on the time line: ${motion.moment.name}` : motion.moment.name.replace("snapshot: ", "");
