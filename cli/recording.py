@@ -70,7 +70,7 @@ def record_training(
             recorder.start()
     try:
         for report in train(config, state, training, validation, workers):
-            if report.result or report.gradient_norms:  # the same on all processes
+            if report.result or report.gradient_norms or report.is_snapshot:  # the same on all processes
                 with together(workers), _saving(run):
                     if recorder:
                         recorder.write(report)

@@ -53,6 +53,7 @@ def configuration(random: random_module.Random, digits: Path) -> dict[str, Any]:
             "warmup": random.choice([0, 2]),
             "early_stopping": random.choice([None, 2]),
             "gradient_norms": random.random() < 0.4,
+            "snapshots": random.choice([0, 1, 20]),
         },
     }
 
@@ -88,4 +89,6 @@ def test_random_runs_killed_at_any_instant_end_identically(
     for name in ("config.yaml", "checkpoints/last.safetensors", "checkpoints/best.safetensors", "gradients.csv"):
         if Path("whole", name).exists():
             assert Path("cut", name).read_bytes() == Path("whole", name).read_bytes(), name
+    snapshots = [{file.name: file.read_bytes() for file in Path(run).glob("snapshots/*")} for run in ("whole", "cut")]
+    assert snapshots[1] == snapshots[0]
     assert [path.name for path in Path("cut").rglob("*.nn-tmp")] == []

@@ -63,6 +63,7 @@ training:
   schedule: {{name: step, every: 10, factor: 0.8}}
   early_stopping: 6
   gradient_norms: true
+  snapshots: 20
 """
     )
     return file
@@ -89,6 +90,7 @@ def outcome_of(run: str) -> dict[str, Any]:
         "config.yaml": (path / "config.yaml").read_bytes(),
         "metrics.csv": [row.rpartition(",")[0] for row in (path / "metrics.csv").read_text().splitlines()],
         "gradients.csv": (path / "gradients.csv").read_bytes() if (path / "gradients.csv").exists() else None,
+        "snapshots": [checkpoint_bytes(file) for file in sorted(path.glob("snapshots/*.safetensors"))],
         "best": checkpoint_bytes(path / "checkpoints/best.safetensors"),
         "last": checkpoint_bytes(path / "checkpoints/last.safetensors"),
         "run.json": without_seconds(

@@ -104,8 +104,8 @@ def lines_of_error(err: str) -> list[str]:
     return [line for line in err.splitlines() if line.startswith("Error")]
 
 
-def results(run: str) -> tuple[str, str, str]:
-    """The fingerprint, the figures of all epochs, and the gradient norms of a run."""
+def results(run: str) -> tuple[str, str, str, list[tuple[str, bytes]]]:
+    """The fingerprint, the figures of all epochs, the gradient norms and the snapshots of a run."""
     path = Path(run)
     metrics = "\n".join(line.rpartition(",")[0] for line in (path / "metrics.csv").read_text().splitlines())
     gradients = path / "gradients.csv"
@@ -113,14 +113,15 @@ def results(run: str) -> tuple[str, str, str]:
         json.loads((path / "run.json").read_text())["fingerprint"],
         metrics,
         gradients.read_text() if gradients.exists() else "",
+        [(file.name, file.read_bytes()) for file in sorted(path.glob("snapshots/*"))],
     )
 
 
 KINDS = {
     "plain": [],
     "everything": [
-        "training.momentum=0.5", "training.l2=0.001", "training.gradient_norms=true", "augmentation.rotation=10",
-        "augmentation.elastic.alpha=30",
+        "training.momentum=0.5", "training.l2=0.001", "training.gradient_norms=true", "training.snapshots=9",
+        "augmentation.rotation=10", "augmentation.elastic.alpha=30",
     ],
     "early stopping": ["training.epochs=30", "training.early_stopping=2", "training.learning_rate=9"],
     "float64": ["dtype=float64", "data.deslant=true", "training.warmup=2"],

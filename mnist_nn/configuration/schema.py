@@ -163,6 +163,9 @@ class TrainingConfig(Section):
     )
     compiled: bool = Field(False, description="true or false: compile the steps with Numba, faster for small networks")
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
+    snapshots: int = Field(
+        0, ge=0, le=1000, description="number of states to keep, from untrained to trained, most of them early; 0: none"
+    )
 
     @model_validator(mode="after")
     def _shards_fit(self) -> "TrainingConfig":

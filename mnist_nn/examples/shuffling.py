@@ -4,7 +4,8 @@ Each epoch has its own order of all examples, and the epoch's batches are consec
 be cut into shares for several processes, and again into parts. Neighbouring shares hold neighbouring places.
 """
 
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,12 +55,16 @@ class Shuffling:
     def steps_per_epoch(self) -> int:
         return -(-self.n // self.m)
 
-    def slices(self, epochs: int, epoch: int = 0, step: int = 0) -> Iterator[Slice]:
-        """Yield the slices of `epochs` epochs, from this step of this epoch on."""
+    def slices(self, epochs: int, epoch: int = 0, step: int = 0, cuts: Sequence[int] = ()) -> Iterator[Slice]:
+        """Yield the slices of `epochs` epochs, from this step of this epoch on.
+
+        A slice also ends at each of the `cuts`: steps counted from the start of training, ascending.
+        """
         while epoch < epochs:
-            order = self.order(epoch)
+            order, before = self.order(epoch), epoch * self.steps_per_epoch
             while step < self.steps_per_epoch:
-                last = min(step + self.steps, self.steps_per_epoch)
+                i = bisect(cuts, before + step)
+                last = min(step + self.steps, self.steps_per_epoch, *(cut - before for cut in cuts[i : i + 1]))
                 yield self._slice(epoch, step, last, order)
                 step = last
             del order  # before the next one is drawn

@@ -1,6 +1,6 @@
 """Writes what training reports into a run directory."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..configuration.schema import Config
@@ -13,7 +13,7 @@ from .run_directory import RunDirectory, now, numbers
 
 
 class Recorder:
-    """Records the training of one run: its metrics, gradient norms, checkpoints and status.
+    """Records the training of one run: its metrics, gradient norms, checkpoints, snapshots and status.
 
     Call `start` before training, `write` with each report, and `finish`, `interrupt` or `diverge` at the end. All
     raise OSError.
@@ -23,9 +23,9 @@ class Recorder:
     """
 
     def __init__(self, run: RunDirectory, config: Config, state: TrainingState) -> None:
-        """Drop the rows of epochs that `state` does not have: a killed process wrote them after its last checkpoint.
+        """Drop the rows and snapshots beyond `state`: a killed process wrote them after its last checkpoint.
 
-        Raises RunError where a table or run.json is damaged, or lacks epochs that `state` has.
+        Raises RunError where a table or run.json is damaged, or lacks epochs that `state` has. Raises OSError.
         """
         self._run, self._config, self._state = run, config, state
         self._description = run.description()
@@ -38,17 +38,26 @@ class Recorder:
             last_recorded = state.epoch if state.epoch or state.step else -1  # before the first step: not even epoch 0
             recorded = [row for norms in run.gradient_norms(config) for row in _gradient_rows(norms)]
             self._gradients.truncate_after(last_recorded, recorded)
+        if config.training.snapshots:
+            run.snapshots_directory.mkdir(exist_ok=True)
+            for step, file in run.snapshots():
+                if step > _global_step(state):
+                    file.unlink()
 
     def start(self) -> None:
         """Write that the run is in progress."""
         self._describe("running")
 
     def write(self, report: Progress) -> None:
-        """Write what a completed epoch brought. A report in the middle of an epoch brings nothing.
+        """Write what a completed epoch brought, and the snapshot that is due.
 
-        Metrics and gradient norms are written before the checkpoint. If the process dies in between, they have rows
-        that the last checkpoint does not know, and continuing the run drops these rows.
+        Any other report in the middle of an epoch brings nothing. Metrics, gradient norms and snapshots are written
+        before the checkpoint. If the process dies in between, there are rows and snapshots that the last checkpoint
+        does not know, and continuing the run drops them.
         """
+        if report.is_snapshot:
+            state = replace(self._state, seconds=0.0)  # so that a resumed run writes the same bytes
+            save_checkpoint(self._run.snapshot(report.global_step), self._config, state)
         if report.gradient_norms:
             self._gradients.append(_gradient_rows(report.gradient_norms))
         if report.result:
@@ -84,6 +93,11 @@ class Recorder:
     def _describe(self, status: Status, **figures: Any) -> None:
         self._description = {**self._description, "status": status, "updated": now(), **figures}
         write_description(self._run.description_file, self._description)
+
+
+def _global_step(state: TrainingState) -> int:
+    """The number of steps since the start of training. The best epoch tells how many steps an epoch has."""
+    return state.step + (state.epoch * (state.best.step // state.best.epoch) if state.best else 0)
 
 
 def _row(result: EpochResult) -> Row:

@@ -6,6 +6,9 @@ gradients.csv                  one row per epoch (from 0) and layer, if training
 evaluations.csv                one row per evaluation, see `evaluations`
 checkpoints/last.safetensors   the state at the last save
 checkpoints/best.safetensors   the state after the best epoch so far
+snapshots/<step>.safetensors   if training.snapshots asks for them: the state after so many steps of training, counted
+                               from its start and written with nine digits or more. Each is a checkpoint. Where early
+                               stopping or a divergence ends the run, the snapshots of later steps are missing
 run.json                       status, versions, machine, data digests, final figures, fingerprint; the configuration
                                once more, because JSON is read 100 times faster than YAML
 .lock                          locked by the process that trains
@@ -14,6 +17,7 @@ run.json                       status, versions, machine, data digests, final fi
 
 import contextlib
 import math
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -36,6 +40,7 @@ from .lock import is_locked, locked
 
 MAX_NUMBER = 2**53 - 1  # of a run; whoever reads run.json may take it for a floating-point number
 HOUR = 3600  # seconds after which a half-made run directory belongs to no living process
+SNAPSHOT = re.compile(r"([0-9]{9,})\.safetensors")  # the name of a snapshot, with its step
 
 CheckpointName = Literal["best", "last"]
 
@@ -70,6 +75,23 @@ class RunDirectory:
 
     def checkpoint(self, name: CheckpointName) -> Path:
         return self.path / "checkpoints" / f"{name}.safetensors"
+
+    @property
+    def snapshots_directory(self) -> Path:
+        return self.path / "snapshots"
+
+    def snapshot(self, step: int) -> Path:
+        """The file of the snapshot after so many steps of training."""
+        return self.snapshots_directory / f"{step:09d}.safetensors"
+
+    def snapshots(self) -> list[tuple[int, Path]]:
+        """The snapshots that there are, each with its step, in the order of the steps. Raises OSError."""
+        try:
+            names = {file.name for file in self.snapshots_directory.iterdir()}
+        except FileNotFoundError:
+            return []
+        steps = sorted({int(match[1]) for match in map(SNAPSHOT.fullmatch, names) if match})
+        return [(step, file) for step in steps if (file := self.snapshot(step)).name in names]
 
     @classmethod
     def create(
@@ -127,7 +149,7 @@ class RunDirectory:
         Raises RunError where another process holds the lock. The system releases the lock of a killed process.
         """
         with locked(self._lock, f"{self.path}: another process is training this run; wait for it, or stop it"):
-            for directory in (self.path, self.checkpoint("last").parent):
+            for directory in (self.path, self.checkpoint("last").parent, self.snapshots_directory):
                 with contextlib.suppress(FileNotFoundError):
                     remove_leftovers(directory)
             yield

@@ -16,6 +16,7 @@ from ..examples.fresh_examples import fresh_examples
 from ..examples.shuffling import Shuffling, Slice
 from . import schedule
 from .measuring import measure, measure_gradient, train_sample
+from .snapshots import snapshot_steps
 from .state import EpochResult, GradientNorms, TrainingState
 from .steps import make_steps
 from .threads import flops_per_step
@@ -30,8 +31,9 @@ class Progress:
     """A report of training after each slice of steps. It has a `result` where the slice completed an epoch.
 
     `epoch` counts the completed epochs, and `step` counts the steps taken since the last one. If the configuration asks
-    for gradient norms, every report with a result has them. The norms of the untrained network come in a report of
-    their own, before the first step.
+    for gradient norms, every report with a result has them. If it asks for snapshots, slices end at their steps, and
+    these reports have `is_snapshot`. The norms and the snapshot of the untrained network come in a report of their own,
+    before the first step.
     """
 
     epoch: int
@@ -40,6 +42,12 @@ class Progress:
     result: EpochResult | None = None
     is_best: bool = False
     gradient_norms: GradientNorms | None = None
+    is_snapshot: bool = False
+
+    @property
+    def global_step(self) -> int:
+        """The number of steps since the start of training."""
+        return self.epoch * self.steps_per_epoch + self.step
 
 
 def train(
@@ -66,9 +74,16 @@ def train(
     loop = Loop(config, state.network, training, workers)
     sample = train_sample(config.seed, training)
     settings = config.training
-    if settings.gradient_norms and state.epoch == state.step == 0:
-        yield Progress(0, 0, loop.steps_per_epoch, gradient_norms=measure_gradient(config, state, sample, workers))
-    slices = loop.shuffling.slices(settings.epochs, state.epoch, state.step)
+    snapshots = snapshot_steps(settings.snapshots, settings.epochs * loop.steps_per_epoch)
+
+    def report(result: EpochResult | None = None, is_best: bool = False, *, with_norms: bool) -> Progress:
+        norms = measure_gradient(config, state, sample, workers) if with_norms else None
+        is_snapshot = state.epoch * loop.steps_per_epoch + state.step in snapshots
+        return Progress(state.epoch, state.step, loop.steps_per_epoch, result, is_best, norms, is_snapshot)
+
+    if state.epoch == state.step == 0 and (settings.gradient_norms or settings.snapshots):
+        yield report(with_norms=settings.gradient_norms)
+    slices = loop.shuffling.slices(settings.epochs, state.epoch, state.step, cuts=snapshots)
     with closing(fresh_examples(config, training, slices)) as fresh:
         while not state.is_finished(settings):
             learning_rate = schedule.learning_rate(state.epoch, settings)
@@ -81,7 +96,7 @@ def train(
                 if not _finite(state.network.parameters.min(), state.network.parameters.max()):
                     raise _divergence(state, learning_rate, "a parameter")
                 if state.step < loop.steps_per_epoch:
-                    yield Progress(state.epoch, state.step, loop.steps_per_epoch)
+                    yield report(with_norms=False)
             result = measure(config, state, learning_rate, loop.steps_per_epoch, sample, validation, workers)
             if not _finite(result.train_cost, result.validation_cost or 0.0):
                 raise _divergence(state, learning_rate, "the cost")
@@ -89,8 +104,7 @@ def train(
             if is_best:
                 state.best = result
             state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
-            norms = measure_gradient(config, state, sample, workers) if settings.gradient_norms else None
-            yield Progress(state.epoch, 0, loop.steps_per_epoch, result, is_best, norms)
+            yield report(result, is_best, with_norms=settings.gradient_norms)
 
 
 class Loop:
