@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from .completion import prepare_completion
 from .config import config
 from .download import download
 from .evaluating.command import evaluate
@@ -31,26 +32,25 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the version and exit, if --version is given. The version is looked up only then."""
-    if wanted:
-        from importlib.metadata import version
+def _print_version(verbose: bool) -> None:
+    """Print the version of nn, and with `verbose` what its bits depend on."""
+    from importlib.metadata import version
 
-        click.echo(f"nn {version('mnist-nn')}")
-        ctx.exit()
+    click.echo(f"nn {version('mnist-nn')}")
+    if verbose:
+        from .machine import describe_machine
+
+        here = describe_machine()
+        for name in ("python", "numpy"):
+            click.echo(f"{name} {here['versions'][name]}")
+        click.echo(f"BLAS {here['machine']['blas']}")
 
 
 @click.group(cls=InOrder, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=print_version,
-    help="Show the version and exit.",
-)
+@click.option("--version", is_flag=True, help="Show the version and exit.")
+@click.option("-v", "--verbose", is_flag=True, help="With --version: show those of Python, NumPy and the BLAS, too.")
 @click.pass_context
-def nn(context: click.Context) -> None:
+def nn(context: click.Context, version: bool, verbose: bool) -> None:
     """Train a small neural network on handwritten digits, and see where every derivative comes from.
 
     The mathematics follows 3Blue1Brown's chapter "Backpropagation calculus".
@@ -66,6 +66,9 @@ def nn(context: click.Context) -> None:
       nn inspect-gradients    take its gradient apart
       nn exercise             work out gradients by hand
     """
+    if version:
+        _print_version(verbose)
+        context.exit()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -84,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (stays open until the process ends)
         if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="replace")  # print ? if the encoding has no ∂, instead of failing
+    if "_NN_COMPLETE" in os.environ:
+        prepare_completion()
     try:
         with catch_signals(at_once=True):
             code = nn.main(arguments, prog_name="nn", standalone_mode=False)

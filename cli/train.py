@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .completion import complete_config, complete_key, complete_run
 from .output_files import FILE
 from .runs import shell_quoted
 from .text import note, printable
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Train a network, or continue an interrupted run.")
-@click.argument("config", required=False)
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Override a value. Can be repeated.")
+@click.argument("config", required=False, shell_complete=complete_config)
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=complete_key,
+    help="Override a value. Can be repeated.",
+)
 @click.option("--run-dir", metavar="DIR", help="Write the run to this new directory. Default: a new one under runs/.")
 @click.option(
     "--data-dir",
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     metavar="RUN",
+    shell_complete=complete_run,
     help="Continue an interrupted run. It ends with the same bits as an uninterrupted one. "
     "To extend a finished run, add --set training.epochs=N.",
 )

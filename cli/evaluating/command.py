@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ..completion import complete_run
 from ..loading import LOADERS
 from ..output_files import FILE
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Measure networks: accuracy, cost, confusion matrix.")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)
 @click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),

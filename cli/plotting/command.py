@@ -5,12 +5,13 @@ from typing import Literal
 
 import click
 
+from ..completion import complete_run
 from ..output_files import FILE
 from .picture_file import check_picture, write_picture
 
 
 @click.command("plot", short_help="Draw training, a sweep, confusion or weights.")
-@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)
 @click.option(
     "--show",
     type=click.Choice(["training", "sweep", "confusion", "weights"]),
