@@ -1,56 +1,51 @@
-// The forward pass: the layers as columns of activations, and the connections into the chosen neuron. Clicking a
-// connection, or a pixel of the input, chooses that weight.
+// The drawing of the network, forward with the activations or backward with ∂C/∂a. Clicking a neuron, a connection or a pixel
+// of the input chooses a weight.
 
-import { html, listbox, number, numberField, svg, unsigned } from "./dom.js";
-import { heatMapNeuron, named, strongestInto } from "./place.js";
-import { paintPicture } from "./digit.js";
+import { colour, html, inlineFraction, svg, unsigned, variable } from "./dom.js";
+import { layOut } from "./layout.js";
+import { drawColumn } from "./neurons.js";
+import { mountPlace } from "./fields.js";
+import { mountPulse } from "./pulse.js";
+import { MOST_PATHS, VISIBLE, strongestPaths } from "./shares.js";
+import { mountUnfolded } from "./unfold.js";
+import { costWires, distanceTo, mountRoute, mountWires, paintCostLines, paintWires, wiresOf } from "./wires.js";
 
-// Sizes in pixels.
-const MAX_HEIGHT = 360; // of a column
-const ROW = 26; // height of a row of neurons
-const LABEL = { short: 76, long: 176 }; // width of the label beside an output neuron, with three or all digits
-const TOP = 30; // height of the titles
-// Layouts from wide to narrow: the smallest gap between columns, the side of the input picture, the most rows of neurons,
-// and the smallest width of a column.
-const LAYOUTS = [
-  { gap: 46, picture: 112, rows: 20, least: 44 },
-  { gap: 12, picture: 72, rows: 20, least: 44 },
-  { gap: 12, picture: 56, rows: 40, least: 28 },
-];
-const SMALLEST = 0.6; // scale of a network that is wider than its card; one that needs a smaller scale can be scrolled
-const REACH = 8; // from the pointer to a connection
+const NEAR = 8; // pixels from the pointer to a connection
+const SHARPEST = 2; // pixels of the canvas for one of the page, at most
 
 export function mountLayers(root, data, update) {
   const { network } = data;
-  const stage = html("div", { class: "stage" });
+  const { L } = network;
+  const direction = mountDirection(data, update, () => pulse.play(L));
+  const canvas = html("canvas", { class: "flow", "aria-hidden": "true" });
+  const drawing = html("div", { class: "drawing" });
+  const stage = html("div", { class: "stage" }, drawing);
+  const told = mountUnfolded(data);
   const place = mountPlace(data, update);
-  const pointed = html("p", { class: "pointed" });
-  root.append(stage, pointed, place.element);
-  let built = null;
-  let shown = null; // the place that was last scrolled into view
+  root.append(direction.element, stage, told.element, place.element);
+  const near = svg("line", { class: "wire near" });
+  const pulse = mountPulse(() => paint(data.current));
+  let built = null; // the frame and what is drawn in it
+  let stale = true; // whether the width of the card may have changed
+  let shades = {}; // the colours of the canvas
+  let wires = []; // the connections that can be clicked
+  let layers = []; // backward: what is painted, from the cost to the first layer
+  let pointedAt = null;
+  let shown = {}; // what was shown last
 
-  function build() {
-    const { allDigits } = data.current;
-    const most = Math.max(...network.sizes.slice(data.side ? 1 : 0));
-    const tall = Math.max(data.side ? LAYOUTS[0].picture : 0, Math.min(MAX_HEIGHT, most * ROW));
-    const label = allDigits ? LABEL.long : LABEL.short;
-    const layouts = LAYOUTS.map((layout) => {
-      const columns = network.sizes.map((n, l) => ({ l, ...arrange(n, l, tall, layout, label, data) }));
-      const widths = columns.reduce((sum, column) => sum + column.width, 0);
-      return { columns, widths, least: widths + layout.gap * network.L };
-    });
-    const { columns, widths, least } = layouts.find((layout) => layout.least <= stage.clientWidth) ?? layouts.at(-1);
-    const width = Math.max(stage.clientWidth, least);
-    const height = TOP + tall + 10;
-    const scale = Math.max(SMALLEST, Math.min(1, stage.clientWidth / width));
-    const gap = (width - widths) / network.L;
-    let left = 0;
-    for (const column of columns) {
-      column.left = left;
-      left += column.width + gap;
-    }
-    const wires = svg("g", { class: "wires" });
-    const groups = columns.map((column) => drawColumn(column, label, data, update));
+  addEventListener("resize", () => (stale = true));
+  new ResizeObserver(([{ contentRect }]) => {
+    if (!built || Math.abs(contentRect.width - built.frame.available) < 1) return;
+    stale = true;
+    requestAnimationFrame(() => render(data.current));
+  }).observe(stage);
+
+  function build(available, allDigits) {
+    const frame = layOut(data, available, allDigits);
+    const { width, height, scale } = frame;
+    const [wireGroup, routeGroup] = [svg("g", { class: "wires" }), svg("g", { class: "lit-route" })];
+    const columns = frame.columns.map((column) => drawColumn(column, data, update));
+    const cost = drawCost(frame);
     const picture = svg(
       "svg",
       {
@@ -63,256 +58,238 @@ export function mountLayers(root, data, update) {
         pointerdown: (event) => point(nearest(event)),
         pointerleave: () => point(null),
         click: (event) => {
-          const wire = nearest(event);
+          const wire = nearest(event) && (pointedAt ?? nearest(event)); // what is highlighted: a click has whole pixels only
           if (wire) update({ place: wire.place });
         },
       },
-      wires,
-      groups.map((group) => group.element),
+      routeGroup,
+      wireGroup,
+      columns.map(({ element }) => element),
+      cost.element,
     );
-    stage.replaceChildren(picture);
-    built = { width: stage.clientWidth, allDigits, scale, columns, wires, groups, picture, drawn: [] };
+    const density = Math.min(SHARPEST, devicePixelRatio) * scale;
+    canvas.width = Math.ceil(width * density);
+    canvas.height = Math.ceil(height * density);
+    drawing.replaceChildren(canvas, picture);
+    built = {
+      frame,
+      density,
+      columns,
+      cost,
+      picture,
+      wireGroup,
+      wires: mountWires(wireGroup),
+      route: mountRoute(routeGroup),
+    };
+    shown.place = null;
   }
 
   // The connection that is nearest to the pointer. None on a neuron, or if all are out of reach.
   function nearest({ target, clientX, clientY }) {
-    if (target.closest(".neuron, foreignObject")) return null;
+    if (target.closest(".neuron, .grid, foreignObject")) return null;
     const box = built.picture.getBoundingClientRect();
-    const at = [(clientX - box.left) / built.scale, (clientY - box.top) / built.scale];
-    const away = built.drawn.map((wire) => distance(at, wire.from, wire.to));
-    const least = Math.min(...away);
-    return least <= REACH ? built.drawn[away.indexOf(least)] : null;
-  }
-
-  // Highlight a connection before it is clicked, and show its weight. Without one, show the chosen parameter.
-  function point(wire) {
-    for (const { line } of built.drawn) line.classList.toggle("near", line === wire?.line);
-    if (wire) built.wires.append(wire.line); // in front of the others
-    built.picture.classList.toggle("pointing", wire !== null);
-    const place = wire?.place ?? data.current.place;
-    pointed.replaceChildren(named(place), ` = ${number(network.parameter(place))}`);
-  }
-
-  return (state) => {
-    if (built?.width !== stage.clientWidth || built.allDigits !== state.allDigits) build();
-    built.groups.forEach((group) => group.render(state));
-    built.drawn = drawWires(built.wires, built.columns, data, state);
-    point(null);
-    if (shown !== state.place) {
-      const column = built.columns[state.place.l];
-      stage.scrollLeft = (column.left + column.width) * built.scale - stage.clientWidth;
-      shown = state.place;
+    const scale = built.frame.width / box.width;
+    const [x, y] = [(clientX - box.left) * scale, (clientY - box.top) * scale];
+    let [best, least] = [null, NEAR];
+    for (const wire of wires) {
+      const away = distanceTo(wire, x, y);
+      if (away > least || (away === least && best)) continue;
+      [best, least] = [wire, away];
     }
-    place.render(state);
-  };
-}
-
-// The distance of a point from the line between two others.
-function distance([x, y], [x1, y1], [x2, y2]) {
-  const [dx, dy] = [x2 - x1, y2 - y1];
-  const along = Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy)));
-  return Math.hypot(x - x1 - along * dx, y - y1 - along * dy);
-}
-
-// The positions of a layer's neurons: one below the other, or in a grid if there are many. Each column of the grid begins a
-// little lower than the one before, so that no connection lies exactly on another.
-function arrange(n, l, tall, { picture, rows: most, least }, label, data) {
-  if (l === 0 && data.side) {
-    const [pixel, top] = [picture / data.side, TOP + (tall - picture) / 2];
-    return {
-      n,
-      width: picture,
-      picture,
-      pixel,
-      top,
-      centre: (k) => [((k % data.side) + 0.5) * pixel, top + (Math.floor(k / data.side) + 0.5) * pixel],
-    };
+    return best;
   }
-  const rows = Math.min(n, n > 120 ? 40 : most);
-  const cell = Math.min(ROW, tall / rows);
-  const across = Math.ceil(n / rows);
-  const top = TOP + (tall - cell * rows) / 2;
-  const pitch = l === data.network.L ? cell + label : cell;
-  return {
-    n,
-    cell,
-    rows,
-    width: Math.max(least, across * pitch),
-    centre: (i) => {
-      const column = Math.floor(i / rows);
-      return [column * pitch + cell / 2, top + ((i % rows) + (column + 0.5) / across) * cell];
-    },
-  };
-}
 
-function drawColumn(column, label, data, update) {
-  const { l } = column;
-  const title = svg(
-    "text",
-    { x: column.left + column.width / 2, y: 14, "text-anchor": "middle", class: "column-title" },
-    column.width < 40 && l > 0 ? String(l) : `layer ${l}`,
-  );
-  if (column.picture) return drawInput(column, title, data, update);
-  const isOutput = l === data.network.L;
-  const neurons = Array.from({ length: column.n }, (_, i) => {
-    const [x, y] = column.centre(i);
-    return svg(
-      "g",
-      { id: `neuron-${l}-${i}`, class: "neuron", transform: `translate(${column.left + x} ${y})` },
-      svg("rect", {
-        x: -column.cell / 2,
-        y: -column.cell / 2,
-        width: column.cell + (isOutput ? label : 0),
-        height: column.cell,
-        class: "target",
-      }),
-      svg("circle", { r: Math.max(3, column.cell / 2 - 2), class: "edge" }),
-      svg("circle", { r: 0, class: "activation" }),
-      isOutput
-        ? svg("text", { x: column.cell / 2 + 4, y: 4 }, svg("tspan", {}, String(i)), svg("tspan", { dx: 8 }))
-        : null,
-    );
-  });
-  const group = svg("g", { "aria-label": l === 0 ? "the inputs" : `the neurons of layer ${l}` }, neurons);
-  const select =
-    l === 0
-      ? () => {}
-      : listbox(
-          group,
-          neurons,
-          () => 1,
-          (j) => update({ place: strongestInto(data.current, l, j) }),
-        );
-  return {
-    element: svg("g", {}, title, group),
-    render(state) {
-      const a = state.passed.a[l];
-      const most = Math.max(1, ...Array.from(a.length > 4096 ? [] : a, Math.abs));
-      const chosen = l === state.place.l ? state.place.j : null;
-      neurons.forEach((neuron, i) => {
-        const [, edge, activation, label] = neuron.childNodes;
-        activation.setAttribute(
-          "r",
-          String(Number(edge.getAttribute("r")) * Math.sqrt(Math.min(1, Math.abs(a[i]) / most))),
-        );
-        activation.classList.toggle("negative", a[i] < 0);
-        neuron.classList.toggle("source", l === state.place.l - 1 && i === state.place.k);
-        neuron.setAttribute("aria-label", `neuron ${i} of layer ${l}: a = ${number(a[i])}`);
-        neuron.dataset.value = String(a[i]);
-        if (label) label.lastChild.textContent = unsigned(a[i]);
-      });
-      select(chosen);
-    },
-  };
-}
+  // Highlight a connection before it is clicked, and show its part of the sum. Without one, show the chosen parameter's.
+  function point(wire) {
+    if (wire === pointedAt) return;
+    pointedAt = wire;
+    highlight(wire);
+    told.showPart(data.current, wire?.place ?? data.current.place, isBackward(data.current));
+  }
 
-function drawInput(column, title, data, update) {
-  const canvas = html("canvas", { class: "input-picture", "aria-hidden": "true" });
-  const marker = svg("rect", { width: column.pixel, height: column.pixel, class: "pixel" });
-  const choose = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const at = (offset, size) => Math.max(0, Math.min(data.side - 1, Math.floor((offset / size) * data.side)));
-    const k = at(event.clientY - box.top, box.height) * data.side + at(event.clientX - box.left, box.width);
-    const owner = heatMapNeuron(data.current.place);
-    update({ place: { l: 1, j: owner.l === 1 ? owner.j : 0, k } });
-  };
-  const holder = svg(
-    "foreignObject",
-    { x: column.left, y: column.top, width: column.picture, height: column.picture, click: choose },
-    canvas,
-  );
-  return {
-    element: svg("g", {}, title, holder, marker),
-    render(state) {
-      paintPicture(canvas, state.pixels, data.side);
-      const visible = state.place.l === 1 && state.place.k !== null;
-      marker.setAttribute("visibility", visible ? "visible" : "hidden");
-      if (!visible) return;
-      const [x, y] = column.centre(state.place.k);
-      marker.setAttribute("x", String(column.left + x - column.pixel / 2));
-      marker.setAttribute("y", String(y - column.pixel / 2));
-    },
-  };
-}
+  function highlight(wire) {
+    built.picture.classList.toggle("pointing", wire !== null);
+    if (!wire) return near.remove();
+    ["x1", "y1", "x2", "y2"].forEach((name, i) => near.setAttribute(name, [...wire.from, ...wire.to][i]));
+    near.dataset.place = Object.values(wire.place).join();
+    built.wireGroup.append(near); // in front of the others
+  }
 
-// The connections into the chosen neuron: thick for a large |w|, dashed for a negative w. From an input picture or a layer
-// of more than 400 neurons, only the chosen connection is drawn. The heat map shows the others.
-// Returns each with its place, its two ends and its element.
-function drawWires(wires, columns, data, state) {
-  const { l, j, k } = state.place;
-  const [from, to] = [columns[l - 1], columns[l]];
-  const sources =
-    from.picture || from.n > 400 ? [k].filter((i) => i !== null) : Array.from({ length: from.n }, (_, i) => i);
-  const w = sources.map((i) => data.network.parameter({ l, j, k: i }));
-  const most = Math.max(...w.map(Math.abs), 1e-12);
-  const [x2, y2] = to.centre(j);
-  const end = [to.left + x2, y2];
-  const drawn = sources.map((i, n) => {
-    const [x1, y1] = from.centre(i);
-    const line = svg("line", {
-      x1: from.left + x1,
-      y1,
-      x2: end[0],
-      y2,
-      class: `wire ${w[n] < 0 ? "negative" : "positive"}${i === k ? " chosen" : ""}`,
-      "data-place": `${l},${j},${i}`,
-      "stroke-width": (0.3 + (3 * Math.abs(w[n])) / most).toFixed(2),
+  // Paint the canvas, and show the parts of the drawing that the pulse has reached.
+  function paint(state) {
+    const { frame, density } = built;
+    const backward = isBackward(state);
+    const { reach } = pulse;
+    const context = canvas.getContext("2d");
+    context.setTransform(density, 0, 0, density, 0, 0);
+    context.clearRect(0, 0, frame.width, frame.height);
+    if (backward) layers.forEach((layer, stage) => paintWires(context, layer, Math.min(1, reach - stage), shades));
+    else paintCostLines(context, frame, shades);
+    const passed = Math.floor(reach);
+    built.columns.forEach((column, l) => {
+      column.paint?.(context, state, backward, shades, l > 0 && passed < L - l + 1);
     });
-    return { place: { l, j, k: i }, from: [from.left + x1, y1], to: end, line };
-  });
-  wires.replaceChildren(...drawn.map(({ line }) => line));
-  return drawn;
+    if (shown.passed === passed) return;
+    shown.passed = passed;
+    for (const element of built.picture.querySelectorAll("[data-layer]")) {
+      const l = Number(element.dataset.layer);
+      element.classList.toggle("waiting", l > 0 && passed < L - l + 1);
+    }
+    built.picture.classList.toggle("pulsing", reach !== Infinity);
+  }
+
+  function render(state) {
+    const backward = isBackward(state);
+    if (stale || shades.theme !== state.theme) {
+      const available = stage.clientWidth;
+      if (built?.frame.available !== available) build(available, state.allDigits);
+      stale = false;
+    }
+    if (built.frame.allDigits !== state.allDigits) build(built.frame.available, state.allDigits);
+    if (shades.theme !== state.theme) shades = shadesOf(state.theme);
+    const { frame } = built;
+    for (const column of built.columns) column.render(state, backward);
+    built.cost.render(state);
+    built.picture.classList.toggle("backward", backward);
+    built.route(frame, network, state, backward);
+    const chosen = built.wires(frame, network, state, backward);
+    let drawn = 0;
+    layers = [];
+    wires = chosen;
+    if (backward) {
+      layers.push(costWires(frame, state.back.dC_da[L]));
+      for (let l = L - 1; l >= 1; l--) {
+        const found = strongestPaths(network, state.back, l);
+        layers.push(wiresOf(frame, found));
+        drawn += found.paths.length;
+      }
+      wires = layers.slice(1).flat().concat(chosen);
+    }
+    direction.render(state, backward, drawn);
+    const begins = backward && (!shown.backward || (state.example !== null && shown.example !== state.example));
+    if (begins) pulse.play(L);
+    if (!backward || state.theme === "paper") pulse.stop();
+    shown.passed = null; // new elements must wait, too
+    paint(state);
+    pointedAt = pointedAt && (wires.find(({ place }) => isSame(place, pointedAt.place)) ?? null);
+    highlight(pointedAt);
+    told.show(state, pointedAt?.place ?? state.place, backward);
+    if (shown.place !== state.place) scrollTo(state.place);
+    Object.assign(shown, { backward, example: state.example, place: state.place });
+    place.render(state);
+  }
+
+  function scrollTo({ l }) {
+    const { columns, scale, available, width } = built.frame;
+    if (width * scale <= available + 1) return;
+    stage.scrollLeft = (columns[l].left + columns[l].width) * scale - available;
+  }
+
+  return render;
 }
 
-// Input fields for the chosen parameter, so that every weight and bias can be chosen with the keyboard.
-function mountPlace(data, update) {
-  const { network } = data;
-  const input = (name, label) =>
-    numberField({ id: `place-${name}`, min: name === "l" ? 1 : 0, inputmode: "numeric", "aria-label": label }, read);
-  const layer = input("l", "layer l");
-  const to = input("j", "to neuron j");
-  const from = input("k", "from neuron k");
-  const bias = html("input", { type: "checkbox", id: "bias", change: read });
-  function read() {
-    const clamp = ({ input }, least, most) => Math.max(least, Math.min(most, Math.round(input.valueAsNumber)));
-    const l = clamp(layer, 1, network.L);
-    const j = clamp(to, 0, network.sizes[l] - 1);
-    if (bias.checked) update({ place: { l, j, k: null } });
-    else if (from.input.value === "") update({ place: strongestInto(data.current, l, j) });
-    else update({ place: { l, j, k: clamp(from, 0, network.sizes[l - 1] - 1) } });
-  }
-  const strongest = html(
-    "button",
-    {
-      type: "button",
-      id: "strongest",
-      click: () => {
-        const { l, j } = data.current.place;
-        update({ place: strongestInto(data.current, l, j) });
-      },
-    },
-    "strongest weight into this neuron",
+// A derivative that is to be guessed is not shown.
+const isBackward = (state) => state.direction === "backward" && !state.hides;
+
+const isSame = (p, q) => p.l === q.l && p.j === q.j && p.k === q.k;
+
+const shadesOf = (theme) => ({
+  theme,
+  ...Object.fromEntries(["text", "quiet", "card", "plus", "minus", "C"].map((name) => [name, colour(name)])),
+});
+
+// The cost at the right of the drawing.
+function drawCost({ cost: { x, y, r, hasValue } }) {
+  const value = svg("text", { x, y: y + r + 14, "text-anchor": "middle" });
+  const element = svg(
+    "g",
+    { class: "cost", role: "img" },
+    svg("circle", { cx: x, cy: y, r }),
+    svg("text", { x, y: y + 5, "text-anchor": "middle", class: "letter" }, "C"),
+    hasValue ? value : null,
   );
-  const element = html(
-    "div",
-    { class: "place", role: "group", "aria-label": "the chosen parameter" },
-    html("label", {}, "layer ", layer.element),
-    html("label", {}, "to neuron ", to.element),
-    html("label", {}, "from neuron ", from.element),
-    html("label", {}, bias, " bias"),
-    strongest,
-  );
+  let said = "";
   return {
     element,
-    render({ place: { l, j, k } }) {
-      layer.show(l);
-      layer.input.max = String(network.L);
-      to.show(j);
-      to.input.max = String(network.sizes[l] - 1);
-      if (k !== null) from.show(k); // beside a bias the weight's number stays, to return to
-      from.input.max = String(network.sizes[l - 1] - 1);
-      from.input.disabled = k === null;
-      bias.checked = k === null;
+    render({ C, C_name, isBlank, allDigits }) {
+      const say = isBlank ? "the cost" : `the cost ${C_name} = ${unsigned(C)}`;
+      if (said === (said = say + allDigits)) return;
+      element.setAttribute("aria-label", say);
+      value.textContent = isBlank ? "" : unsigned(C);
+    },
+  };
+}
+
+// The switch between forward and backward, the pulse once more, and what the drawing shows.
+function mountDirection(data, update, replay) {
+  const slope = () => inlineFraction(variable("C", null), variable("a", null));
+  const choice = (name, ...words) => {
+    const radio = html("input", {
+      type: "radio",
+      name: "direction",
+      id: `show-${name}`,
+      value: name,
+      change: () => update({ direction: name }),
+    });
+    return { radio, element: html("label", {}, radio, ...words) };
+  };
+  const forward = choice("forward", "forward: activations");
+  const backward = choice("backward", "backward: ", slope());
+  const again = html("button", { type: "button", id: "pulse-again", click: replay }, "play again");
+  const why = html("span", { class: "not-yet" });
+  const counts = html("span", { class: "paths-drawn" });
+  const legends = {
+    forward: html(
+      "p",
+      { class: "hint" },
+      "The fuller the circle, the more active the neuron. Dashed: a negative activation or weight. Click a neuron to see its sum. Point at a connection to see its weight, and click it to take its derivative apart.",
+    ),
+    backward: html(
+      "p",
+      { class: "hint" },
+      html("span", { class: "falls" }, "▼"),
+      " ",
+      slope(),
+      " > 0: the neuron should fall. ",
+      html("span", { class: "rises" }, "▲"),
+      " ",
+      slope(),
+      " < 0: it should rise. The largest of each layer is full size. Dashed: a negative share. ",
+      counts,
+    ),
+  };
+  const element = html(
+    "div",
+    { class: "direction" },
+    html(
+      "div",
+      { class: "switch screen-only", role: "radiogroup", "aria-label": "what the drawing shows" },
+      forward.element,
+      backward.element,
+    ),
+    again,
+    why,
+    html("div", { class: "legends" }, legends.forward, legends.backward),
+  );
+  const { sizes } = data.network;
+  const total = sizes.slice(1, -1).reduce((sum, n, i) => sum + n * sizes[i + 2], 0);
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  let said = null;
+  return {
+    element,
+    render(state, isBack, drawn) {
+      forward.radio.checked = !isBack;
+      backward.radio.checked = isBack;
+      backward.radio.disabled = state.hides;
+      again.classList.toggle("unseen", !isBack || still.matches);
+      legends.forward.classList.toggle("unseen", isBack);
+      legends.backward.classList.toggle("unseen", !isBack);
+      const say = state.hides ? (state.isBlank ? "needs an example" : "after your guess") : "";
+      if (why.textContent !== say) why.textContent = say;
+      const some = isBack ? drawn.toLocaleString("en") : "0"; // unseen; keeps the space
+      const rule = `over ${100 * VISIBLE} % of their layer’s strongest, at most ${MOST_PATHS} a layer.`;
+      const line = total ? `${some} of ${total.toLocaleString("en")} paths drawn: ${rule}` : "";
+      if (said !== (said = line)) counts.textContent = line;
     },
   };
 }
