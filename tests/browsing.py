@@ -75,6 +75,14 @@ class OpenPage:
     def find(self, selector: str, **options: Any) -> "Locator":
         return self.page.locator(selector, **options)
 
+    def wait_until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true. (The page's policy forbids Playwright's own way.)"""
+        for _ in range(100):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(condition)
+
     def text(self, selector: str) -> str:
         return self.find(selector).inner_text()
 

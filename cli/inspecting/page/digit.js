@@ -26,9 +26,12 @@ export function mountDigit(root, data, update) {
   const verdict = html("p", { class: "verdict", "aria-live": "polite" });
   let said = "";
   const paintOutputs = mountOutputs(data);
-  const paintSeen = data.side ? mountPictures(root, data, update, seen, paintOutputs.element) : mountNumbers(root, data, update);
-  const paintDesired = mountDesired(root, data, update);
-  root.append(verdict);
+  const [above, below] = [html("div", {}), html("div", {})];
+  const paintSeen = data.side
+    ? mountPictures(above, below, data, update, seen, paintOutputs.element)
+    : mountNumbers(above, data, update);
+  const paintDesired = mountDesired(above, data, update);
+  root.append(above, verdict, below);
 
   return (state) => {
     paintSeen(state);
@@ -95,7 +98,8 @@ function mountOutputs(data) {
   };
 }
 
-function mountPictures(root, data, update, seen, outputs) {
+// Mount the sheet to draw on above, and the images to pick below.
+function mountPictures(above, below, data, update, seen, outputs) {
   const sheet = html("canvas", {
     class: "sheet",
     width: 280,
@@ -126,7 +130,7 @@ function mountPictures(root, data, update, seen, outputs) {
   );
   const columns = () => Math.max(1, pictures.filter((picture) => picture.offsetTop === pictures[0].offsetTop).length);
   const select = listbox(gallery, pictures, columns, (n) => update({ example: n }));
-  root.append(
+  above.append(
     html(
       "div",
       { class: "sheets" },
@@ -139,6 +143,8 @@ function mountPictures(root, data, update, seen, outputs) {
       html("figure", {}, seen, html("figcaption", {}, `what the network sees: ${data.side} × ${data.side}`)),
       outputs,
     ),
+  );
+  below.append(
     html(
       "p",
       { class: "hint" },
@@ -240,7 +246,7 @@ function mountDesired(root, data, update) {
       html(
         "fieldset",
         { class: "desired" },
-        html("legend", {}, "desired output ", formula(variable("y", null)), ": 1 for the digit"),
+        html("legend", {}, "desired digit: its ", formula(variable("y", null)), " is 1"),
         buttons,
       ),
     );

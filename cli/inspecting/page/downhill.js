@@ -111,14 +111,15 @@ export function mountDownhill(root, data, update) {
     { name: seen, colour: "C", dash: false },
     ...(data.heldOut.length ? [{ name: held, colour: "text", dash: true }] : []),
   ];
-  const cost = mountChart(charts, { title: "cost C, averaged", series, xName: "steps", yName: "C", format: unsigned });
+  const cost = mountChart(charts, { title: "cost C, averaged", series, xName: "step", yName: "C", format: unsigned });
   const percent = (share) => `${(100 * share).toFixed(1)}%`;
   const accuracy = data.digits
     ? mountChart(charts, {
         title: "accuracy",
         series: series.map((line) => ({ ...line, colour: line.dash ? "text" : "w" })),
-        xName: "steps",
+        xName: "step",
         yName: "accuracy",
+        formatTick: (share) => `${100 * share}%`,
         yRange: [0, 1],
         format: percent,
       })

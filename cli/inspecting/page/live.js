@@ -17,11 +17,13 @@ export function liveText(name = "span", attributes = {}) {
 // A number like `field` of dom.js that can be set, and a quiet text with its value before a training step.
 export function liveNumber(format = unsigned) {
   const element = html("span", { class: "number" });
-  const earlier = liveText("span", { class: "earlier" });
-  let [shown, shownPath] = [null, null];
+  const earlier = html("span", { class: "earlier" });
+  const was = [html("span", { class: "was-word" }, "was "), document.createTextNode("")];
+  const formatBefore = format === sizeOf ? unsigned : format;
+  let [shown, shownPath, shownBefore] = [null, null, null];
   return {
     element,
-    earlier: earlier.element,
+    earlier,
     set(value, before = null, path = null) {
       if (!Object.is(value, shown)) {
         element.textContent = format(value);
@@ -33,7 +35,10 @@ export function liveNumber(format = unsigned) {
         else element.dataset.field = path;
         shownPath = path;
       }
-      earlier.set(Number.isFinite(before ?? NaN) ? `was ${format(before)}` : "");
+      const hasBefore = Number.isFinite(before ?? NaN);
+      if (hasBefore !== earlier.hasChildNodes()) earlier.replaceChildren(...(hasBefore ? was : []));
+      if (hasBefore && before !== shownBefore) was[1].data = formatBefore(before);
+      shownBefore = before;
     },
   };
 }

@@ -18,7 +18,8 @@ export function meaningOf(state, data) {
   };
 }
 
-const activationName = (network, l) => Object.keys(ACTIVATIONS).find((name) => ACTIVATIONS[name] === network.activation[l]);
+const activationName = (network, l) =>
+  Object.keys(ACTIVATIONS).find((name) => ACTIVATIONS[name] === network.activation[l]);
 
 // What the weight is multiplied with: a pixel, another input, or a neuron.
 const isPixel = ({ place }, data) => place.l === 1 && data.side !== null;
@@ -34,13 +35,14 @@ function meaningOfBelow(state, data) {
   const pixel = isPixel(state, data);
   if (dz === 0) {
     const empty = pixel ? "empty" : state.place.l === 1 ? "0" : "silent";
-    return `${subject} is ${empty}: its weight adds nothing to {z}, so the weight cannot matter for this example.`;
+    return `${subject} is ${empty}: for this example its weight cannot matter.`;
   }
   const times = `{z} moves ${unsigned(Math.abs(dz))} times as much as the weight`;
   if (dz < 0) return `${subject} is negative: ${times}, in the opposite direction.`;
   const isBounded = pixel || (state.place.l > 1 && activationName(data.network, state.place.l - 1) in PEAK);
   if (dz > 1 || !isBounded) return `${subject} is ${unsigned(dz)}: ${times}.`;
-  if (dz < LITTLE) return `${subject} ${pixel ? "has hardly any ink" : "is hardly active"}: its weight has little effect.`;
+  if (dz < LITTLE)
+    return `${subject} ${pixel ? "has hardly any ink" : "is hardly active"}: its weight has little effect.`;
   if (dz < 0.9) return `${subject} is ${pixel ? "grey" : "partly active"}: ${times}.`;
   return `${subject} is ${pixel ? "full of ink" : "almost fully active"}, so its weight has full effect.`;
 }
@@ -70,7 +72,7 @@ function meaningOfOutput({ place: { l, j }, passed, y }, { network }) {
   if (Math.abs(off) < CLOSE)
     return isEntropy
       ? `${reads} and should be ${unsigned(y[j])}: close. With this cost {∂C/∂a} stays large, and {σ′} is small instead.`
-      : `${reads} and should be ${unsigned(y[j])}: close, so {C} hardly depends on it.`;
+      : `${reads} and should be ${unsigned(y[j])}: close, so {C} hardly depends on this output.`;
   if (Math.abs(off) < 0.5) return `${reads} but should be ${unsigned(y[j])}: this output should ${direction} somewhat.`;
   return `${reads} but should be ${unsigned(y[j])}: far off, so everything moves more. This output should ${direction}.`;
 }
@@ -87,11 +89,36 @@ function meaningOfPaths({ place: { l, j }, back, derivative: { dC_da } }, { netw
   return `This neuron’s blame is a sum over ${over}. The largest share, ${unsigned(shares[strongest])}, comes through ${through}.${effect}`;
 }
 
+// How the shares of a sum over paths make up the sum. The shares are sorted, the largest first.
+export function meaningOfSum(shares) {
+  const sum = shares.reduce((so_far, share) => so_far + share, 0);
+  const size = shares.reduce((so_far, share) => so_far + Math.abs(share), 0);
+  if (shares.length === 1) return `There is one path, so {∂C/∂a} = ${unsigned(sum)} is one product.`;
+  if (size === 0) return `{∂C/∂a} is 0: each of its ${shares.length} shares is 0.`;
+  let [few, part] = [0, 0];
+  while (part < 0.9 * size) part += Math.abs(shares[few++]);
+  const percent = (share) => `${Math.round((100 * share) / size)} %`;
+  const words = [
+    "",
+    "one of them makes",
+    "two of them make",
+    "three of them make",
+    "four of them make",
+    "five of them make",
+  ];
+  const cancelled = size - Math.abs(sum);
+  const largest = `${words[few] ?? `${few} of them make`} ${percent(part)}`;
+  if (cancelled < 0.005 * size)
+    return `{∂C/∂a} = ${unsigned(sum)} is the sum of ${shares.length} shares; ${largest} of it.`;
+  return `{∂C/∂a} = ${unsigned(sum)} is the sum of ${shares.length} shares; ${largest} of their size. They have both signs: ${percent(cancelled)} of the size cancels.`;
+}
+
 // Why the derivative is 0, why it is small, or what its sign means.
 function meaningOfProduct(state, data) {
   const { product } = state.derivative;
   const word = parameterWord(state);
-  if (product === 0) return `Why is the derivative 0? ${capital(reasonForZero(state, data))}. So this ${word} cannot change the cost.`;
+  if (product === 0)
+    return `Why is the derivative 0? ${capital(reasonForZero(state, data))}. For this example the ${word} cannot change the cost.`;
   const effect = product > 0 ? "raises" : "lowers";
   const step = product > 0 ? "lowers" : "raises";
   if (Math.abs(product) < TINY_PRODUCT) {
@@ -111,8 +138,11 @@ function reasonForZero(state, data) {
     cancels(network, place.l)
       ? passed.a[place.l][place.j] === y[place.j] && "the output is exactly as desired"
       : d.da_dz === 0 &&
-        (activationName(network, place.l) === "relu" ? "ReLU is switched off here, so {σ′} is 0" : "{σ} is flat here, so {σ′} is 0"),
-    d.dC_da === 0 && (isOutput ? "the output is exactly as desired, so {∂C/∂a} is 0" : "the paths to the cost add up to 0"),
+        (activationName(network, place.l) === "relu"
+          ? "ReLU is switched off here, so {σ′} is 0"
+          : "{σ} is flat here, so {σ′} is 0"),
+    d.dC_da === 0 &&
+      (isOutput ? "the output is exactly as desired, so {∂C/∂a} is 0" : "the paths to the cost add up to 0"),
   ];
   return reasons.find(Boolean) || "the product is smaller than the smallest number of the computer";
 }
@@ -126,9 +156,10 @@ function reasonsForSmall(state, data) {
   const slope = d.da_dz / (PEAK[activationName(network, l)] ?? 1);
   const cause = cancels(network, l) ? passed.a[l][j] - y[j] : d.dC_da / (isOutput ? 2 : 1);
   return [
-    Math.abs(d.dz) < LITTLE && `${subjectBelow(state, data)} ${isPixel(state, data) ? "has hardly any ink" : "is hardly active"}`,
+    Math.abs(d.dz) < LITTLE &&
+      `${subjectBelow(state, data)} ${isPixel(state, data) ? "has hardly any ink" : "is hardly active"}`,
     !cancels(network, l) && slope < LITTLE && "this neuron is saturated, so {σ′} is small",
-    Math.abs(cause) < LITTLE && (isOutput ? "the output is close to the desired one" : "the cost hardly depends on this neuron"),
+    Math.abs(cause) < LITTLE && (isOutput ? "the output is almost right" : "the cost hardly depends on this neuron"),
   ].filter(Boolean);
 }
 

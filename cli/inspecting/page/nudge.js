@@ -1,7 +1,7 @@
 // The nudge: the changes Δw → Δz → Δa → ΔC, and each ratio of changes beside the derivative that it approximates.
 
 import { clean, distinguishable, formula, fraction, html, identifier, mathml, number, ratio } from "./dom.js";
-import { variablesOf } from "./chain.js";
+import { variablesOf } from "./equations.js";
 import { liveNumber, liveText } from "./live.js";
 import { letterOf, named } from "./place.js";
 

@@ -1,18 +1,8 @@
 // ∂C/∂a of a neuron as the sum over its paths through the next layer. A click on a path walks the chain back one layer.
 
-import {
-  counted,
-  field,
-  formula,
-  fraction,
-  html,
-  identifier,
-  number,
-  numeral,
-  operator,
-  sumOver,
-  variable,
-} from "./dom.js";
+import { counted, formula, fraction, html, identifier, mathml, number, operator, sumOver, variable } from "./dom.js";
+import { liveNumber, liveSentence, liveText } from "./live.js";
+import { meaningOfSum } from "./meaning.js";
 import { pathsOf } from "./network.js";
 import { strongestInto, summedNeuron } from "./place.js";
 
@@ -52,92 +42,114 @@ export function mountPaths(root, data, update) {
     });
   }
 
+  const meaning = liveSentence("p", {});
+  root.prepend(meaning.element);
+  const sum = liveNumber(number);
+  const rest = liveText();
+  const paths = liveText();
+  total.append(paths.element, html("b", {}, sum.element), rest.element);
+  const rows = [];
+
+  // Rows are made once, and set in every frame.
+  function makeRow(rank) {
+    const through = mathml("mn", {});
+    const numbers = Array.from({ length: 4 }, () => liveNumber(number));
+    const [product, w, da_dz, dC_da] = numbers;
+    const fill = html("span", { class: "fill" });
+    const button = html(
+      "button",
+      { type: "button", "data-key": `path-${rank}`, click: () => walk(summedNeuron(data.current.place, L), row.j) },
+      html("span", { class: "through" }, formula(identifier("j"), operator("="), through)),
+      html("span", { class: "product" }, product.element),
+      html("span", { class: "bar" }, fill),
+      html("span", { class: "factors" }, w.element, " × ", da_dz.element, " × ", dC_da.element),
+    );
+    const row = { element: html("li", {}, button), button, through, numbers, fill, j: null };
+    return row;
+  }
+
+  function setRow(row, path, most, traced) {
+    const { j, product, w, da_dz, dC_da } = path;
+    if (row.j !== j) row.through.textContent = row.button.dataset.j = String(j);
+    row.j = j;
+    row.button.className = product < 0 ? "path negative" : "path positive";
+    const names = ["product", "w", "da_dz", "dC_da"];
+    [product, w, da_dz, dC_da].forEach((value, n) => row.numbers[n].set(value, null, traced(`terms.${j}.${names[n]}`)));
+    const share = product / most;
+    row.fill.style.width = `${50 * Math.abs(share)}%`;
+    row.fill.style.left = `${share < 0 ? 50 - 50 * Math.abs(share) : 50}%`;
+  }
+
+  let drawn = null; // the neuron and route of the title
+
   return (state) => {
+    if (root.closest("[hidden]")) return; // while the user guesses
     const neuron = summedNeuron(state.place, L);
     root.classList.toggle("empty", !neuron);
+    for (const element of [meaning.element, route, list, total, hint]) element.hidden = !neuron;
     if (!neuron) {
       title.replaceChildren("A bias of the last layer has only one path to the cost: the three factors above.");
-      for (const element of [route, list, total, hint]) element.replaceChildren();
       all.hidden = true;
+      drawn = null;
       return;
     }
     const { l, n } = neuron;
-    const paths = pathsOf(network, state.back, l, n);
-    const ranked = [...paths].sort((p, q) => Math.abs(q.product) - Math.abs(p.product));
+    const terms = pathsOf(network, state.back, l, n);
+    const ranked = [...terms].sort((p, q) => Math.abs(q.product) - Math.abs(p.product));
     const shown = state.allPaths ? ranked : ranked.slice(0, SHOWN);
     const most = Math.abs(ranked[0].product) || 1;
     const traced = state.isTraced ? (name) => `${l === state.place.l ? "paths" : "route.0"}.${name}` : () => null;
-    const C = () => variable("C", null, state.C_index);
-    const a = () => variable("a", l, n);
-    const z_j = () => variable("z", l + 1, "j");
-    const a_j = () => variable("a", l + 1, "j");
-    drawRoute(route, state, neuron, update);
-    title.replaceChildren(
-      formula(
-        fraction(C(), a()),
-        operator("="),
-        sumOver("j"),
-        fraction(z_j(), a()),
-        fraction(a_j(), z_j()),
-        fraction(C(), a_j()),
-      ),
+    const key = JSON.stringify([l, n, state.place, state.C_index, state.route, state.allDigits]);
+    if (drawn !== key) {
+      drawRoute(route, state, neuron, update);
+      drawTitle(title, state, neuron);
+      hint.replaceChildren(
+        state.place.l > 1
+          ? "Click a path to follow the chain back to the previous layer."
+          : "This is the first layer: the chain has reached the input.",
+      );
+      if (drawn === null || state.allDigits !== rows.allDigits) rows.length = 0;
+      rows.allDigits = state.allDigits;
+    }
+    drawn = key;
+    meaning.set(meaningOfSum(ranked.map(({ product }) => product)));
+    while (rows.length < shown.length) rows.push(makeRow(rows.length));
+    shown.forEach((path, rank) => setRow(rows[rank], path, most, traced));
+    if (list.childElementCount !== shown.length || list.firstChild !== rows[0].element)
+      list.replaceChildren(...rows.slice(0, shown.length).map(({ element }) => element));
+    paths.set(`sum over ${counted(terms.length, "path")}: `);
+    sum.set(
+      terms.reduce((so_far, path) => so_far + path.product, 0),
+      null,
+      traced("sum"),
     );
-    list.replaceChildren(
-      ...shown.map((path, rank) =>
-        html(
-          "li",
-          {},
-          html(
-            "button",
-            {
-              type: "button",
-              class: path.product < 0 ? "path negative" : "path positive",
-              "data-j": path.j,
-              "data-key": `path-${rank}`,
-              click: () => walk(neuron, path.j),
-            },
-            html("span", { class: "through" }, formula(identifier("j"), operator("="), numeral(path.j))),
-            html("span", { class: "product" }, field(traced(`terms.${path.j}.product`), path.product)),
-            signedBar(path.product / most),
-            html(
-              "span",
-              { class: "factors" },
-              field(traced(`terms.${path.j}.w`), path.w),
-              " × ",
-              field(traced(`terms.${path.j}.da_dz`), path.da_dz),
-              " × ",
-              field(traced(`terms.${path.j}.dC_da`), path.dC_da),
-            ),
-          ),
-        ),
-      ),
-    );
-    const sum = paths.reduce((so_far, path) => so_far + path.product, 0);
-    total.replaceChildren(
-      `sum over ${counted(paths.length, "path")}: `,
-      html("b", {}, field(traced("sum"), sum)),
-      shown.length < paths.length
-        ? `, of which ${number(ranked.slice(SHOWN).reduce((so_far, path) => so_far + path.product, 0))} through the ${paths.length - SHOWN} not shown`
+    const left = ranked.slice(shown.length);
+    rest.set(
+      left.length
+        ? `, of which ${number(left.reduce((so_far, path) => so_far + path.product, 0))} through the ${left.length} not shown`
         : "",
     );
-    all.hidden = paths.length <= SHOWN;
-    all.replaceChildren(state.allPaths ? `show the ${SHOWN} strongest` : `show all ${paths.length}`);
-    hint.replaceChildren(
-      state.place.l > 1
-        ? "Click a path to follow the chain back to the previous layer."
-        : "This is the first layer: the chain has reached the input.",
-    );
+    all.hidden = terms.length <= SHOWN;
+    all.textContent = state.allPaths ? `show the ${SHOWN} strongest` : `show all ${terms.length}`;
   };
 }
 
-// A bar to the left of the middle for a negative share, to the right for a positive one.
-function signedBar(share) {
-  const bar = html("span", { class: "bar" });
-  const fill = html("span", { class: "fill" });
-  fill.style.width = `${50 * Math.abs(share)}%`;
-  fill.style.left = `${share < 0 ? 50 - 50 * Math.abs(share) : 50}%`;
-  bar.append(fill);
-  return bar;
+// ∂C/∂a of the neuron, as a sum over paths.
+function drawTitle(element, state, { l, n }) {
+  const C = () => variable("C", null, state.C_index);
+  const a = () => variable("a", l, n);
+  const z_j = () => variable("z", l + 1, "j");
+  const a_j = () => variable("a", l + 1, "j");
+  element.replaceChildren(
+    formula(
+      fraction(C(), a()),
+      operator("="),
+      sumOver("j"),
+      fraction(z_j(), a()),
+      fraction(a_j(), z_j()),
+      fraction(C(), a_j()),
+    ),
+  );
 }
 
 // The route walked so far, from the cost back. Clicking a step returns to it.

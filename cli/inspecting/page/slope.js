@@ -41,7 +41,12 @@ export function mountSlope(activation) {
       const [dx, dy] = [x(1) - x(0), y(da_dz) - y(0)]; // the tangent's direction on the screen
       const half = 22 / Math.hypot(dx, dy);
       const [cx, cy] = [x(z), y(a)];
-      for (const [name, at] of [["x1", cx - half * dx], ["y1", cy - half * dy], ["x2", cx + half * dx], ["y2", cy + half * dy]])
+      for (const [name, at] of [
+        ["x1", cx - half * dx],
+        ["y1", cy - half * dy],
+        ["x2", cx + half * dx],
+        ["y2", cy + half * dy],
+      ])
         tangent.setAttribute(name, at.toFixed(1));
       point.setAttribute("cx", cx.toFixed(1));
       point.setAttribute("cy", cy.toFixed(1));

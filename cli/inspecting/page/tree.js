@@ -47,7 +47,10 @@ export function mountTree(root, data, update) {
     const isNarrow = width < 400;
     const third = Math.min(206, (width - 16) / 3);
     const centred = (w) => (width - w) / 2;
-    const main = { w: isNarrow ? width * 0.56 : 268, lines: (isNarrow ? 2 : 1) + Number(allDigits) * (isNarrow ? 3 : 1) };
+    const main = {
+      w: isNarrow ? width * 0.56 : 268,
+      lines: (isNarrow ? 2 : 1) + Number(allDigits) * (isNarrow ? 3 : 1),
+    };
     const side = { w: Math.min(170, centred(main.w) - 8), lines: main.lines };
     const first = { w: third, lines: 2 + Number(isNarrow) + Number(allDigits) * (isNarrow ? 4 : 1) };
     const height = ({ lines }) => 30 + LINE * lines;
@@ -83,8 +86,7 @@ export function mountTree(root, data, update) {
     y += height(first) + GAP;
     [{ l, j }, ...above].forEach((neuron, n) => {
       const from = n === 0 ? null : n === 1 ? j : above[n - 2].j;
-      const choose =
-        from === null ? choosesInto(l, j) : () => update({ place: { l: neuron.l, j: neuron.j, k: from } });
+      const choose = from === null ? choosesInto(l, j) : () => update({ place: { l: neuron.l, j: neuron.j, k: from } });
       const change = (layers) => (s, after) => {
         const value = s.passed[layers][neuron.l][neuron.j];
         return [value, changeOf(after[layers][neuron.l][neuron.j], value)];
@@ -229,7 +231,10 @@ function drawVariable({ letter, of, x, y, w, h, value, about, choose }) {
       move(after, "cx", v + change);
       element.dataset.value = String(v);
       element.dataset.change = String(change);
-      element.setAttribute("aria-label", `${name} = ${now.element.textContent}${change ? `, ${changed.element.textContent}` : ""}`);
+      element.setAttribute(
+        "aria-label",
+        `${name} = ${now.element.textContent}${change ? `, ${changed.element.textContent}` : ""}`,
+      );
       ticks[0].textContent = shortTick(low);
       ticks[1].textContent = shortTick(high);
     },
