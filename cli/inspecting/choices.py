@@ -69,6 +69,23 @@ def find_subject(run: str | None, name: Literal["best", "last"] | None, init: bo
     return Subject(directory.path.name, loaded, norms, directory.path)
 
 
+def check_comparable(first: Subject, second: Subject) -> None:
+    """Check that two networks can be compared on the same examples. Raises UsageError where they differ too much."""
+    from mnist_nn.runs.comparing import setting_text
+
+    one, other = first.checkpoint.config, second.checkpoint.config
+    for key, value, other_value, needed in (
+        ("network.sizes", list(one.network.sizes), list(other.network.sizes), "networks of the same sizes"),
+        ("data.deslant", one.data.deslant, other.data.deslant, "networks whose inputs are prepared the same way"),
+        ("cost", one.cost, other.cost, "networks with the same cost function"),
+    ):
+        if value != other_value:
+            raise click.UsageError(
+                f"{key} is {setting_text(value)} in {printable(first.name)}, but {setting_text(other_value)} in "
+                f"{printable(second.name)}; compare two {needed}"
+            )
+
+
 def choose_parameter(
     network: "Network", weight: tuple[int, int, int] | None, bias: tuple[int, int] | None
 ) -> "Parameter | None":

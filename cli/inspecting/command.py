@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ..completion import complete_run
 from ..output_files import FILE
 from ..text import counted, note
 
@@ -31,7 +32,8 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
 
 
 @click.command("inspect-gradients", short_help="See where the derivatives come from.")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
+@click.argument("other", required=False, metavar="[RUN]", shell_complete=complete_run)
 @click.option(
     "--weight",
     metavar="L,J,K",
@@ -84,6 +86,7 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all digits instead of text.")
 def inspect_gradients(
     run: str | None,
+    other: str | None,
     weight: tuple[int, int, int] | None,
     bias: tuple[int, int] | None,
     split: Literal["train", "validation"] | None,
@@ -107,10 +110,13 @@ def inspect_gradients(
     with the largest |∂C/∂w|. A summary of each layer's gradient follows, and what stands out in it. Layers count from
     1, neurons and examples from 0.
 
+    With two RUNs, --html writes a page that shows both side by side. The text and --json are of the first one.
+
     \b
     nn inspect-gradients                                the largest derivative
     nn inspect-gradients --weight 2,4,12 --example 9    one weight, one example
     nn inspect-gradients --html page.html               explore in a browser
+    nn inspect-gradients RUN RUN --html page.html       two runs side by side
     nn inspect-gradients chain --init                   the chapter's network
     """
     from mnist_nn import COSTS
@@ -120,18 +126,23 @@ def inspect_gradients(
 
     from ..data_directory import with_data
     from ..loading import load_split
-    from .choices import choose_examples, choose_parameter, find_subject
+    from .choices import check_comparable, choose_examples, choose_parameter, find_subject
     from .files import check_files, write_files
     from .report import Report
 
+    if other is not None and html is None:
+        raise click.UsageError("two RUNs are compared on a page: add --html page.html, or name one RUN")
     subject = find_subject(run, checkpoint, init)
+    compared = None if other is None else find_subject(other, checkpoint, init)
+    if compared is not None:
+        check_comparable(subject, compared)
     network, state = subject.checkpoint.network, subject.checkpoint.state
     parameter = choose_parameter(network, weight, bias)
     config = with_data(subject.checkpoint.config, None, data_dir)
     split = split or ("validation" if config.data.validation else "train")
     examples = load_split(config, split)
     indices = choose_examples(split, len(examples), example, batch)
-    check_files(save, html, network.parameters.size, len(indices))
+    check_files(save, html, network.parameters.size, len(indices), networks=1 if compared is None else 2)
 
     chosen = examples[indices.start : indices.stop]
     inspection = Inspection(network, COSTS[config.cost], chosen, list(indices))
@@ -170,7 +181,7 @@ def inspect_gradients(
         check=checked,
         differences=_differences(inspection, parameter) if checked else [],
     )
-    written = write_files(save, html, report, examples, subject)
+    written = write_files(save, html, report, examples, subject, compared)
     if as_json:
         import json
 

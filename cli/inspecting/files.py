@@ -18,8 +18,11 @@ MAX_PARAMETERS = 2_500_000  # of a network on a page
 MAX_EXAMPLES = 500  # on a page
 
 
-def check_files(save: Path | None, html: Path | None, parameters: int, examples: int) -> None:
-    """Check, before anything is computed, that the files may be written. Raises UsageError."""
+def check_files(save: Path | None, html: Path | None, parameters: int, examples: int, *, networks: int = 1) -> None:
+    """Check, before anything is computed, that the files may be written. Raises UsageError.
+
+    The page holds so many `networks` of so many `parameters`.
+    """
     from .page_file import MARK
 
     for option, path in (("--save", save), ("--html", html)):
@@ -32,6 +35,11 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
     if save is not None and html.absolute() == save.absolute():
         raise click.UsageError(f"--save and --html both name {html}; choose two names")
     refuse_other_file("--html", html, MARK)
+    if networks == 2 and 2 * parameters > MAX_PARAMETERS:
+        raise click.UsageError(
+            f"--html {html}: a page holds two networks of at most {MAX_PARAMETERS // 2:,} parameters each, "
+            f"but these have {parameters:,}; name one RUN"
+        )
     if parameters > MAX_PARAMETERS:
         raise click.UsageError(
             f"--html {html}: a page holds a network of at most {MAX_PARAMETERS:,} parameters, "
@@ -42,12 +50,17 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
 
 
 def write_files(
-    save: Path | None, html: Path | None, report: "Report", examples: "Examples", subject: "Subject"
+    save: Path | None,
+    html: Path | None,
+    report: "Report",
+    examples: "Examples",
+    subject: "Subject",
+    compared: "Subject | None" = None,
 ) -> list[str]:
     """Write the files of --save and --html. Returns a message for each written file.
 
     `examples` is the whole split. The first examples can be picked on the page, which also replays the training of the
-    subject.
+    subject. With a subject that it is `compared` with, the page shows both side by side.
     """
     messages = []
     if save is not None:
@@ -60,9 +73,14 @@ def write_files(
         messages.append(f"gradient written to {printable(str(save))}")
     if html is not None:
         from .history import read_history
+        from .page_data import Other
         from .page_file import render_page
 
-        content = render_page(report, examples, read_history(subject.checkpoint, subject.directory))
+        other = None
+        if compared is not None:
+            course = read_history(compared.checkpoint, compared.directory)
+            other = Other(compared.name, compared.checkpoint, course)
+        content = render_page(report, examples, read_history(subject.checkpoint, subject.directory), other)
         write_file("--html", html, content)
         messages.append(f"page written to {printable(str(html))} ({len(content) / 1e6:.1f} MB); open it in a browser")
     return messages

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mnist_nn import Network, load_checkpoint
 from mnist_nn.errors import RunError

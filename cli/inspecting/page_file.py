@@ -13,18 +13,21 @@ from mnist_nn import Examples
 
 from ..terminal import Terminal
 from .history import History
-from .page_data import page_data
+from .page_data import Other, differing_settings, page_data
 from .report import Report
 from .text import as_text
 
 MARK = b'<meta name="generator" content="nn inspect-gradients">'
 
 
-def render_page(report: Report, examples: Examples, history: History) -> bytes:
+SETTINGS = 3  # that the heading names
+
+
+def render_page(report: Report, examples: Examples, history: History, other: Other | None = None) -> bytes:
     """Return the content of the HTML file.
 
     `examples` is the whole split of the report. Its first examples can be picked on the page. `history` is the training
-    that the page replays.
+    that the page replays. With an `other` network the page shows both side by side.
     """
     resources = files(__package__) / "page"
     style = "\n".join(text for _, text in sorted(_texts(".css").items()))
@@ -33,20 +36,31 @@ def render_page(report: Report, examples: Examples, history: History) -> bytes:
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
-    network = report.config.network
-    sizes = "-".join(map(str, network.sizes))
-    activation = "/".join(dict.fromkeys([network.activation, network.output]))
     parts = {
         "policy": policy,
         "title": escape(f"{report.name}: where a derivative comes from"),
-        "subject": escape(f"{report.name} · {sizes} {activation}, {report.config.cost.replace('_', ' ')}"),
+        "subject": escape(_subject(report, other)),
         "text": escape(as_text(report, Terminal())),
         "style": style,
         "script": script,
-        "data": _embedded(page_data(report, examples, history)),
+        "data": _embedded(page_data(report, examples, history, other)),
     }
     template = (resources / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template).encode()
+
+
+def _subject(report: Report, other: Other | None) -> str:
+    """Return what the page is about: the names, the network, and the first settings in which two networks differ."""
+    network = report.config.network
+    sizes = "-".join(map(str, network.sizes))
+    activation = "/".join(dict.fromkeys([network.activation, network.output]))
+    built = f"{sizes} {activation}, {report.config.cost.replace('_', ' ')}"
+    if other is None:
+        return f"{report.name} · {built}"
+    differing = differing_settings(report.config, other.checkpoint.config)
+    settings = [f"{key}: {one} | {another}" for key, one, another in differing[:SETTINGS]]
+    rest = [f"and {len(differing) - SETTINGS} more settings"] if len(differing) > SETTINGS else []
+    return " · ".join([f"A: {report.name}", f"B: {other.name}", built, *settings, *rest])
 
 
 def _embedded(data: dict[str, Any]) -> str:
@@ -68,7 +82,7 @@ def _texts(suffix: str) -> dict[str, str]:
 
 
 def inlined(module: str) -> str:
-    """Return a module's code without imports and exports: a function's scope of its own, whose exports are outside it."""
+    """Return a module's code without imports and exports, in a scope of its own. Its exports are outside it."""
     exported = re.findall(r"^export (?:function\*?|const|class) (\w+)", module, re.MULTILINE)
     body = re.sub(r"^import .*?;\n|^export ", "", module, flags=re.MULTILINE | re.DOTALL)
     return (

@@ -22,36 +22,49 @@ async function unpacked({ type, data }) {
   return ARRAYS[type](await new Response(stream).arrayBuffer());
 }
 
-export async function readData(embedded) {
+export const readData = async (embedded) => {
   const { trace } = embedded;
-  const parameters = await unpacked(embedded.parameters);
-  const network = new Network(trace.sizes, trace.activation, trace.output, trace.cost_function, parameters.slice());
   const inputs = await unpacked(embedded.pixels ?? embedded.inputs);
   const targets = await unpacked(embedded.targets);
-  const [n0, nL] = [network.sizes[0], network.sizes[network.L]];
-  const all = [...embedded.examples, ...embedded.held_out].map((index, n) => {
+  const [n0, nL] = [trace.sizes[0], trace.sizes.at(-1)];
+  const rows = [...embedded.examples, ...embedded.held_out].map((index, n) => {
     const pixels = inputs.subarray(n * n0, (n + 1) * n0);
     const x = embedded.pixels === null ? pixels : Float64Array.from(pixels, (value) => value * (1 / 255));
-    return new Example(network, { n, index, pixels, x, y: targets.subarray(n * nL, (n + 1) * nL) });
+    return { n, index, pixels, x, y: targets.subarray(n * nL, (n + 1) * nL) };
   });
-  const examples = all.slice(0, embedded.examples.length);
+  const { activation, output } = trace;
+  const shown = embedded.examples.length;
   return {
-    network,
-    examples,
-    heldOut: all.slice(embedded.examples.length), // never trained on by the page
+    ...(await readRun({ ...embedded, activation, output }, trace, rows, shown)),
+    // the run beside this one, on the same examples, or null
+    other: embedded.other && (await readRun(embedded.other, trace, rows, shown)),
     trace,
-    name: embedded.name,
     split: trace.split,
     side: embedded.side,
     deslant: embedded.deslant,
     digits:
-      nL > 1 && all.every(({ y }) => y.every((v) => v === 0 || v === 1) && y.filter((v) => v === 1).length === 1),
-    learningRate: embedded.learning_rate,
-    initialization: embedded.initialization,
-    batch: examples.filter(({ index }) => trace.examples.includes(index)),
-    moments: await readMoments(embedded, network, parameters),
-    metrics: embedded.metrics,
+      nL > 1 && rows.every(({ y }) => y.every((v) => v === 0 || v === 1) && y.filter((v) => v === 1).length === 1),
     current: null,
+  };
+};
+
+// One network with its own view of the examples, and what its training recorded. The first `shown` rows can be picked.
+async function readRun(run, { sizes, cost_function, examples: batch }, rows, shown) {
+  const parameters = await unpacked(run.parameters);
+  const network = new Network(sizes, run.activation, run.output, cost_function, parameters.slice());
+  const all = rows.map((row) => new Example(network, row));
+  const examples = all.slice(0, shown);
+  return {
+    network,
+    examples,
+    heldOut: all.slice(shown), // never trained on by the page
+    name: run.name,
+    learningRate: run.learning_rate,
+    initialization: run.initialization,
+    batch: examples.filter(({ index }) => batch.includes(index)),
+    moments: await readMoments(run, network, parameters),
+    metrics: run.metrics,
+    settings: run.settings ?? [], // [key, value of the first run, value of this one] of each setting that differs
   };
 }
 

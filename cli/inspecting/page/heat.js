@@ -102,7 +102,7 @@ export function mountHeat(root, data, update) {
       const symbol = i ? inlineFraction(C, variable("w", null)) : formula(variable("w", null));
       const most = Math.max(...Array.from(values, Math.abs));
       const layers = i ? largestOfLayer(data, state, owner.l) : most;
-      const strong = Math.max(most, PALE * layers, ROUNDING);
+      const strong = fullColourAt(most, layers);
       paintHeat(canvas, values, strong, shown, isIts ? k : null);
       const at = isIts && k !== null ? k : 0;
       caption.replaceChildren(
@@ -138,30 +138,42 @@ function largestOfLayer({ batch }, current, l) {
   return Math.max(...[...batch, current].map(({ passed, back }) => largest(passed.a[l - 1]) * largest(back.dC_dz[l])));
 }
 
-// Paint the values. `strong` is the absolute value with the full colour.
-function paintHeat(canvas, values, strong, { across, down }, chosen) {
+// The absolute value with the full colour: the largest of the picture, unless it is tiny beside the largest of the layer.
+export const fullColourAt = (most, layers = 0) => Math.max(most, PALE * layers, ROUNDING);
+
+// The colours of the pictures, as the browser has them for the theme: [red, green, blue].
+export const heatColours = () =>
+  Object.fromEntries(["paper", "plus", "minus", "ink", "mark"].map((name) => [name, colour(name).match(/[\d.]+/g).slice(0, 3).map(Number)]));
+
+// Paint the values, pixel by pixel, because that is fast enough while the network moves. `strong` is the absolute value
+// with the full colour.
+export function paintHeat(canvas, values, strong, { across, down }, chosen, colours = heatColours()) {
   const cell = Math.max(8, Math.min(28, Math.floor(280 / across)));
-  canvas.width = across * cell;
-  canvas.height = down * cell;
+  const [width, height] = [across * cell, down * cell];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  context.fillStyle = colour("paper");
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  const [plus, minus, mark, ink] = ["plus", "minus", "mark", "ink"].map(colour);
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  pixels.fill(packed(colours.paper));
+  const [begin, end] = [Math.round(cell / 4), Math.round((3 * cell) / 4)]; // of a dash
   values.forEach((value, i) => {
-    const strength = Math.abs(value) / strong;
-    const [x, y] = [(i % across) * cell, Math.floor(i / across) * cell];
-    context.globalAlpha = strength;
-    context.fillStyle = value < 0 ? minus : plus;
-    context.fillRect(x, y, cell, cell);
-    if (value < 0 && strength > 0.08) {
-      context.globalAlpha = Math.min(1, 0.35 + strength);
-      context.fillStyle = ink;
-      context.fillRect(x + cell * 0.25, y + cell / 2 - 0.5, cell * 0.5, 1);
-    }
+    const strength = Math.min(1, Math.abs(value) / strong);
+    const rgb = mixed(colours.paper, value < 0 ? colours.minus : colours.plus, strength);
+    const fill = packed(rgb);
+    const first = Math.floor(i / across) * cell * width + (i % across) * cell;
+    for (let row = 0, from = first; row < cell; row++, from += width) pixels.fill(fill, from, from + cell);
+    if (value >= 0 || strength <= 0.08) return;
+    const middle = first + Math.floor(cell / 2) * width;
+    pixels.fill(packed(mixed(rgb, colours.ink, Math.min(1, 0.35 + strength))), middle + begin, middle + end);
   });
-  context.globalAlpha = 1;
+  context.putImageData(image, 0, 0);
   if (chosen === null) return;
-  context.strokeStyle = mark;
+  context.strokeStyle = `rgb(${colours.mark})`;
   context.lineWidth = 2;
   context.strokeRect((chosen % across) * cell - 1, Math.floor(chosen / across) * cell - 1, cell + 2, cell + 2);
 }
+
+const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
+
+// A colour as one pixel of a canvas. The bytes of a pixel are red, green, blue and alpha, the first one lowest.
+const packed = ([red, green, blue]) => ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;

@@ -1,32 +1,37 @@
-// Turns a drawing into the picture that the network sees. It is prepared like MNIST's digits: scaled to fit a box of
-// 20 × 20 pixels, and placed in 28 × 28 pixels with its centre of mass in the middle.
+// Turns a drawing into the picture that the network sees. It is prepared like MNIST's digits: the box around the ink is
+// scaled to fit 20 × 20 pixels, and placed in 28 × 28 pixels by its centre of mass. All sums are of whole numbers, so that
+// the bytes are those of data_scripts/mnist_recipe.py.
 
 const PEN = 0.08; // width of the pen, as a share of the sheet's width
 
 // Return the ink as a picture of side × side bytes. `ink` has a number from 0 to 1 for each of the sheet × sheet pixels.
 // A blank sheet gives a blank picture.
 export function centred(ink, sheet, side) {
+  const grey = Uint8Array.from(ink, (value) => Math.floor(255 * value + 0.5));
   const picture = new Uint8Array(side * side);
-  const box = boundingBox(ink, sheet);
+  const box = boundingBox(grey, sheet);
   if (!box) return picture;
   const inner = Math.round((side * 20) / 28);
-  const scale = inner / Math.max(box.right - box.left, box.bottom - box.top);
-  const width = Math.max(1, Math.round((box.right - box.left) * scale));
-  const height = Math.max(1, Math.round((box.bottom - box.top) * scale));
-  const small = averaged(ink, sheet, box, width, height);
-  let mass = 0;
-  let across = 0;
-  let down = 0;
+  const [across, down] = [box.right - box.left, box.bottom - box.top];
+  const longest = Math.max(across, down);
+  const [width, height] = [across, down].map((extent) =>
+    Math.max(1, Math.floor((2 * inner * extent + longest) / (2 * longest))),
+  );
+  const sums = covered(grey, sheet, box, width, height);
+  const most = sums.reduce((one, other) => Math.max(one, other));
+  const small = sums.map((sum) => Math.floor((510 * sum + most) / (2 * most)));
+  let [mass, x, y] = [0, 0, 0]; // x and y: twice the sums of places, times the ink there
   small.forEach((value, i) => {
     mass += value;
-    across += value * ((i % width) + 0.5);
-    down += value * (Math.floor(i / width) + 0.5);
+    x += value * (2 * (i % width) + 1);
+    y += value * (2 * Math.floor(i / width) + 1);
   });
-  const left = within(Math.round(side / 2 - across / mass), side - width);
-  const top = within(Math.round(side / 2 - down / mass), side - height);
-  const strongest = Math.max(...small);
+  // The pixel in which the centre of mass lies comes to the middle: of 28 pixels to pixel 14, counted from 0.
+  const middle = Math.floor(side / 2);
+  const corner = (twice, length) => within(middle - Math.floor(twice / (2 * mass)), side - length);
+  const [left, top] = [corner(x, width), corner(y, height)];
   small.forEach((value, i) => {
-    picture[(top + Math.floor(i / width)) * side + left + (i % width)] = Math.round((255 * value) / strongest);
+    picture[(top + Math.floor(i / width)) * side + left + (i % width)] = value;
   });
   return picture;
 }
@@ -72,27 +77,30 @@ function boundingBox(ink, sheet) {
   return box.right ? box : null;
 }
 
-// Scale the box of the ink to width × height. Each new pixel is the average of the sheet's pixels that it covers.
-function averaged(ink, sheet, box, width, height) {
-  const small = new Float64Array(width * height);
-  const stepX = (box.right - box.left) / width;
-  const stepY = (box.bottom - box.top) / height;
-  for (let i = 0; i < small.length; i++) {
-    const fromX = box.left + (i % width) * stepX;
-    const fromY = box.top + Math.floor(i / width) * stepY;
+// Scale the box of the ink to width × height. Each new pixel is the sum of the sheet's pixels that it covers, each times
+// the area that it covers of it, in whole parts.
+function covered(grey, sheet, box, width, height) {
+  const across = overlaps(box.right - box.left, width);
+  const down = overlaps(box.bottom - box.top, height);
+  return Float64Array.from({ length: width * height }, (_, i) => {
     let sum = 0;
-    let area = 0;
-    for (let y = Math.floor(fromY); y < fromY + stepY && y < box.bottom; y++) {
-      const tall = Math.min(y + 1, fromY + stepY) - Math.max(y, fromY);
-      for (let x = Math.floor(fromX); x < fromX + stepX && x < box.right; x++) {
-        const wide = Math.min(x + 1, fromX + stepX) - Math.max(x, fromX);
-        sum += ink[y * sheet + x] * tall * wide;
-        area += tall * wide;
-      }
+    for (const [y, tall] of down[Math.floor(i / width)]) {
+      const row = (box.top + y) * sheet + box.left;
+      for (const [x, wide] of across[i % width]) sum += grey[row + x] * tall * wide;
     }
-    small[i] = sum / area;
-  }
-  return small;
+    return sum;
+  });
+}
+
+// Which of the `old` pixels lie in each of `length` new ones, and with how many parts.
+function overlaps(old, length) {
+  return Array.from({ length }, (_, j) => {
+    const parts = [];
+    for (let i = Math.floor((j * old) / length); i * length < (j + 1) * old; i++) {
+      parts.push([i, Math.min((i + 1) * length, (j + 1) * old) - Math.max(i * length, j * old)]);
+    }
+    return parts;
+  });
 }
 
 // Let a pointer (mouse, pen or finger) draw on the canvas. `onInk` is called with the ink after every piece of a stroke.

@@ -24,13 +24,15 @@ import { mountTour } from "./tour.js";
 import { mountHeader } from "./header.js";
 import { examplesOf, mountDownhill, mountTransport } from "./downhill.js";
 import { mountReplay } from "./replay.js";
+import { mountCompare } from "./compare.js";
+import { Together } from "./together.js";
 
 const data = await readData(JSON.parse(document.getElementById("data").textContent));
 const { network, examples, trace } = data;
 const traced = trace.weight ?? trace.bias; // the derivative that the command took apart
 const paper = matchMedia("print");
 const darkness = matchMedia("(prefers-color-scheme: dark)");
-const motion = (data.motion = new Motion(data));
+const motion = (data.motion = data.other ? new Together(data) : new Motion(data));
 const player = (data.player = new Player(motion, () => examplesOf(data.current, data), () => update({})));
 
 const start = {
@@ -60,7 +62,7 @@ const weightScale = Math.max(
 // The state of the views: everything that is shown, computed from the user's choices and the network.
 function computeState(chosen) {
   const { place, example, guess } = chosen;
-  const now = passOf(chosen, chosen.y);
+  const now = passOf(network, chosen, chosen.y);
   const { passed, back, y } = now;
   const { l, j } = place;
   const isOwn = example === null || y !== examples[example].y; // the user's own input or own y
@@ -70,8 +72,9 @@ function computeState(chosen) {
   return {
     ...chosen,
     ...now,
-    own: isOwn ? ownExample(chosen, y) : examples[example],
+    own: isOwn ? ownExample(network, chosen, y) : examples[example],
     before: beforeOf(chosen, y),
+    other: otherOf(chosen, y, isOwn),
     version: network.version,
     isOwn,
     isBlank,
@@ -87,43 +90,51 @@ function computeState(chosen) {
     theme: paper.matches ? "paper" : (document.documentElement.dataset.theme ?? (darkness.matches ? "dark" : "light")),
   };
 
-  // The passes of the chosen example through the network, and its derivative by the chosen parameter.
-  function passOf({ x, place, follows }, desired) {
-    const passed = forward(network, x);
-    const y = follows ? oneAt(answerOf(passed.a[network.L]), desired.length) : desired;
-    const back = backprop(network, passed, y);
-    const { l, j } = place;
-    return {
-      y,
-      passed,
-      back,
-      C: costOf(network, passed, y),
-      value: network.parameter(place),
-      derivative: {
-        dz: dzOf(passed, place),
-        da_dz: back.da_dz[l][j],
-        dC_da: back.dC_da[l][j],
-        product: derivativeOf(passed, back, place),
-      },
-    };
-  }
-
   // The same before the last steps of gradient descent, or null.
   function beforeOf(chosen, y) {
     if (!motion.before) return null;
     const { parameters } = network;
     scratch.set(parameters);
     parameters.set(motion.before);
-    const before = passOf({ ...chosen, follows: false }, y);
+    const before = passOf(network, { ...chosen, follows: false }, y);
     parameters.set(scratch);
     return before;
   }
+
+  // The same in the run beside this one, or null. y is what this network shall answer.
+  function otherOf(chosen, y, isOwn) {
+    if (!data.other) return null;
+    const { network, examples } = data.other;
+    const own = isOwn ? ownExample(network, chosen, y) : examples[chosen.example];
+    return { ...passOf(network, { ...chosen, follows: false }, y), own };
+  }
+}
+
+// The passes of the chosen example through a network, and its derivative by the chosen parameter.
+function passOf(network, { x, place, follows }, desired) {
+  const passed = forward(network, x);
+  const y = follows ? oneAt(answerOf(passed.a[network.L]), desired.length) : desired;
+  const back = backprop(network, passed, y);
+  const { l, j } = place;
+  return {
+    y,
+    passed,
+    back,
+    C: costOf(network, passed, y),
+    value: network.parameter(place),
+    derivative: {
+      dz: dzOf(passed, place),
+      da_dz: back.da_dz[l][j],
+      dC_da: back.dC_da[l][j],
+      product: derivativeOf(passed, back, place),
+    },
+  };
 }
 
 const scratch = new Float64Array(network.parameters.length);
 
 // The user's own example, for a step on it.
-const ownExample = ({ x, pixels }, y) => new Example(network, { n: null, index: "own", pixels, x, y });
+const ownExample = (network, { x, pixels }, y) => new Example(network, { n: null, index: "own", pixels, x, y });
 
 let chosen = null;
 let views = [];
@@ -154,12 +165,14 @@ function update(change) {
 let link = null; // the page's own link, once it has opened
 let writing = 0;
 
+const linkNow = () => linkOf(data.current, data) + (motion.linkOfOther ?? "");
+
 // Keep the address up to date, but not at every picture of a movement.
 function writeLink() {
   if (link === null) return;
   clearTimeout(writing);
   writing = setTimeout(() => {
-    const now = linkOf(data.current, data);
+    const now = linkNow();
     if (now === link) return;
     link = now;
     history.replaceState(null, "", `#${link}`);
@@ -172,6 +185,7 @@ function followLink() {
   player.stop();
   motion.begin(moment);
   if (rate) motion.rate = rate;
+  motion.followLinkOfOther?.(location.hash);
   update(change);
   if (steps) player.start(steps);
 }
@@ -226,6 +240,7 @@ views = [
   view("digit", mountDigit, data, update),
   view("layers", mountLayers, data, update),
   view("diagnosis", mountFindings, data),
+  view("compare", mountCompare, data, update),
   view("downhill", mountDownhill, data, update),
   view("replay", mountReplay, data, update),
   view("weights", mountWeights, data, update),
@@ -243,7 +258,7 @@ views = [
 update({});
 compareWithTrace();
 update({ nudgeBy: 0 });
-link = linkOf(data.current, data);
+link = linkNow();
 if (location.hash) followLink();
 addEventListener("hashchange", () => {
   if (location.hash !== `#${link}`) followLink();
