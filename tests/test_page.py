@@ -1,11 +1,8 @@
 """`nn inspect-gradients --html`: one file that is safe to open, tested in a real browser."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from mnist_nn.examples.dataset import Examples
 from mnist_nn.examples.deslanting import deslant
 from mnist_nn.explaining.inspection import Inspection
 from mnist_nn.explaining.parameter import Parameter
+from mnist_nn.page.file import embedded_json, module, modules
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,8 +56,6 @@ def test_the_page_loads_nothing_and_its_policy_forbids_it(nn: Command, run: Path
 
 def test_page_modules_export_different_names() -> None:
     """Every imported name is exported, and every module comes after the modules that it imports."""
-    from nn_cli.inspecting.page_file import modules
-
     exported: set[str] = set()
     for code in modules():
         for names in re.findall(r"^import \{(.*?)\} from", code, re.M | re.S):
@@ -155,7 +151,7 @@ def test_the_page_computes_the_same_activations_as_python(
 
 def test_the_pages_mathematics_equals_pythons(browser: "Browser", random: np.random.Generator) -> None:
     """This holds for every combination of activations and cost."""
-    code = (files("nn_cli.inspecting") / "page" / "network.js").read_text(encoding="utf-8")
+    code = module("network")
     cases = [
         (hidden, output, cost)
         for hidden in ACTIVATIONS
@@ -716,9 +712,7 @@ def test_a_hostile_name_is_shown_but_runs_nothing(nn: Command, small: Path, brow
 
 
 def test_embedded_strings_cannot_break_out_of_the_data(nn: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nn_cli.inspecting import page_file
-
-    embedded = page_file._embedded({"name": HOSTILE + "\u2028<!--"})
+    embedded = embedded_json({"name": HOSTILE + "\u2028<!--"})
     assert not set("<>&\u2028") & set(embedded)
     assert json.loads(embedded) == {"name": HOSTILE + "\u2028<!--"}
 

@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from browsing import SIZES
 from PIL import Image
 
 from mnist_nn import load_checkpoint
+from mnist_nn.page.file import module, texts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -49,8 +49,8 @@ def code_of(*names: str) -> str:
     texts: dict[str, str] = {}
 
     def add(name: str) -> None:
-        text = (files("nn_cli.inspecting") / "page" / name).read_text(encoding="utf-8")
-        for imported in re.findall(r' from "\./(\w+\.js)";', text):
+        text = module(name)
+        for imported in re.findall(r' from "\.[\w./]*/(\w+)\.js";', text):
             add(imported)
         texts.setdefault(name, re.sub(r"^import .*?;\n|^export ", "", text, flags=re.MULTILINE | re.DOTALL))
 
@@ -62,12 +62,11 @@ def code_of(*names: str) -> str:
 @pytest.fixture
 def drawing(browser: "Browser", tmp_path: Path) -> Iterator["Page"]:
     """A page with the style of the real one, and one empty section for a drawing."""
-    styles = [file for file in (files("nn_cli.inspecting") / "page").iterdir() if file.name.endswith(".css")]
-    style = "\n".join(file.read_text(encoding="utf-8") for file in sorted(styles, key=lambda file: file.name))
+    style = "\n".join(texts(".css").values())
     file = tmp_path / "drawing.html"
     file.write_text(
         f'<!doctype html><meta charset="utf-8"><style>{style}</style><main><section class="card wide">'
-        f'<div id="drawing"></div></section></main><script type="module">{code_of("chart.js", "weights.js")}\n'
+        f'<div id="drawing"></div></section></main><script type="module">{code_of("chart", "weights")}\n'
         "window.drawn = { Network, colour, mountChart, mountWeights };</script>",
         encoding="utf-8",
     )

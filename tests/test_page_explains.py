@@ -1,7 +1,6 @@
 """The page explains the chain rule: equations above their derivatives, what each factor means, the tree up to the cost."""
 
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from test_page import inspection_of
 from mnist_nn import forward
 from mnist_nn.explaining.inspection import Inspection
 from mnist_nn.explaining.parameter import Parameter
+from mnist_nn.page.file import inlined, module
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -172,10 +172,7 @@ MEANING = """async ([code, sizes, activation, output, cost, parameters, x, y, pl
 @pytest.fixture(scope="module")
 def code() -> str:
     """The modules that the sentences need, as one."""
-    from nn_cli.inspecting.page_file import inlined
-
-    page = files("nn_cli.inspecting") / "page"
-    texts = [inlined((page / name).read_text(encoding="utf-8")) for name in ("dom.js", "network.js", "meaning.js")]
+    texts = [inlined(module(name)) for name in ("dom", "network", "meaning")]
     exported = "Network, forward, backprop, dzOf, derivativeOf, meaningOf, meaningOfSum"
     return "\n".join([*texts, f"export {{ {exported} }};"])
 

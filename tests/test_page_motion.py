@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from conftest import Command
 from data_scripts.idx import read_split
 from mnist_nn import COSTS, SGD, Network, backprop, forward, initial_state, load_checkpoint, read_config
 from mnist_nn.chapter.activation import ACTIVATIONS, Array
+from mnist_nn.page.file import inlined, module
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,10 +23,7 @@ ENGINE = ["network", "example", "descent", "motion"]  # the modules that move th
 
 def engine() -> str:
     """The code of the modules that move the network, as one module."""
-    from nn_cli.inspecting.page_file import inlined
-
-    page = files("nn_cli.inspecting") / "page"
-    code = [inlined((page / f"{name}.js").read_text(encoding="utf-8")) for name in ENGINE]
+    code = [inlined(module(name)) for name in ENGINE]
     return "\n".join([*code, "export { Network, Example, Motion };"])
 
 

@@ -3,9 +3,9 @@
 import math
 
 from mnist_nn.explaining.gradient_check import GradientCheck
+from mnist_nn.page.report import Report
 
 from ..terminal import Terminal
-from .report import Report
 
 BAR = 24  # columns of the longest bar
 

@@ -122,13 +122,13 @@ def inspect_gradients(
     from mnist_nn import COSTS
     from mnist_nn.explaining.diagnosis import diagnose, facts_of
     from mnist_nn.explaining.inspection import Inspection
+    from mnist_nn.page.report import Report
     from mnist_nn.training.schedule import learning_rate
 
     from ..data_directory import with_data
     from ..loading import load_split
     from .choices import check_comparable, choose_examples, choose_parameter, find_subject
     from .files import check_files, write_files
-    from .report import Report
 
     if other is not None and html is None:
         raise click.UsageError("two RUNs are compared on a page: add --html page.html, or name one RUN")
@@ -185,7 +185,7 @@ def inspect_gradients(
     if as_json:
         import json
 
-        from .report import as_document
+        from mnist_nn.page.report import as_document
 
         click.echo(json.dumps(as_document(report), allow_nan=False))
     else:

@@ -3,10 +3,11 @@
 import math
 from collections import Counter
 
+from mnist_nn.page.report import Report
+
 from ..terminal import Terminal
 from ..text import cost, counted, distinguishable, number
 from .histogram import histogram
-from .report import Report
 
 SHOWN_PATHS = 8
 ROUNDING = 1e-12  # a smaller change of z, a or C may be only rounding, and counts as 0

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..output_files import refuse_directory, refuse_other_file, write_file
-from ..text import printable
+from ..text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Examples
+    from mnist_nn.page.history import History
+    from mnist_nn.page.report import Report
 
     from .choices import Subject
-    from .report import Report
 
 MAX_PARAMETERS = 2_500_000  # of a network on a page
 MAX_EXAMPLES = 500  # on a page
@@ -23,7 +24,7 @@ def check_files(save: Path | None, html: Path | None, parameters: int, examples:
 
     The page holds so many `networks` of so many `parameters`.
     """
-    from .page_file import MARK
+    from mnist_nn.page.file import MARK
 
     for option, path in (("--save", save), ("--html", html)):
         if path is not None:
@@ -72,15 +73,28 @@ def write_files(
         write_file("--save", save, as_safetensors(named_tensors(gradient.dC_dw, gradient.dC_db)))
         messages.append(f"gradient written to {printable(str(save))}")
     if html is not None:
-        from .history import read_history
-        from .page_data import Other
-        from .page_file import render_page
+        from mnist_nn.page.data import Other
+        from mnist_nn.page.file import render_page
+
+        from ..terminal import Terminal
+        from .text import as_text
 
         other = None
         if compared is not None:
-            course = read_history(compared.checkpoint, compared.directory)
-            other = Other(compared.name, compared.checkpoint, course)
-        content = render_page(report, examples, read_history(subject.checkpoint, subject.directory), other)
+            other = Other(compared.name, compared.checkpoint, _history(compared))
+        content = render_page(report, examples, _history(subject), other, text=as_text(report, Terminal()))
         write_file("--html", html, content)
         messages.append(f"page written to {printable(str(html))} ({len(content) / 1e6:.1f} MB); open it in a browser")
     return messages
+
+
+def _history(subject: "Subject") -> "History":
+    """Return the training behind the subject. Without its metrics, if they are damaged."""
+    from mnist_nn.errors import RunError
+    from mnist_nn.page.history import read_history
+
+    try:
+        return read_history(subject.checkpoint, subject.directory)
+    except RunError as error:
+        note(f"{printable(str(error))}; the page leaves out the training")
+        return read_history(subject.checkpoint, None)

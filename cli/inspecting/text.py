@@ -5,12 +5,12 @@ import re
 
 from mnist_nn.explaining.expanded_gradient import Factor
 from mnist_nn.explaining.parameter import Parameter
+from mnist_nn.page.report import Report
 
 from ..terminal import Terminal
 from ..text import cost, number
 from .check_text import check_lines
 from .derivative_text import FORMULA_DC_DA, average_lines, chain_lines, paths_lines
-from .report import Report
 
 SHOWN_MISREAD = 4  # examples
 CHART = 40  # columns of a chart over the epochs

@@ -1,0 +1,126 @@
+"""The results of `nn inspect-gradients`: computed once, then written as text, JSON or an HTML page."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from ..configuration.schema import Config
+from ..explaining.diagnosis import Finding
+from ..explaining.expanded_gradient import Entry
+from ..explaining.gradient_check import Difference, GradientCheck
+from ..explaining.inspection import Derivative, Inspection, LayerSummary, Paths
+from ..training.state import GradientNorms
+
+
+@dataclass(frozen=True)
+class Report:
+    """All results of one inspection, with the name, configuration and split that they belong to.
+
+    `rate_of` is the epoch to which `learning_rate` belongs: the next epoch, or the last one of a finished training.
+    If the parameter's neuron is hidden, `route` begins with the sum over paths that gives its ∂C_i/∂a. `entries` is
+    the whole ∇C_i of a network that is small enough to read, else empty. `diagnosis` says what is wrong with the
+    gradient.
+    """
+
+    name: str
+    config: Config
+    split: str
+    learning_rate: float
+    rate_of: Literal["next", "last"]
+    inspection: Inspection
+    layers: list[LayerSummary]
+    diagnosis: list[Finding]
+    norms: list[GradientNorms]
+    derivative: Derivative
+    route: list[Paths]
+    entries: list[Entry]
+    check: GradientCheck | None
+    differences: list[Difference]
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """Return the document of `--json`. Its field names must not change: other programs read them."""
+    d = report.derivative
+    document: dict[str, Any] = {
+        "sizes": list(report.config.network.sizes),
+        "activation": report.config.network.activation,
+        "output": report.config.network.output,
+        "cost_function": report.config.cost,
+        "split": report.split,
+        "examples": report.inspection.indices,
+        "cost": float(report.inspection.C.mean()),
+        "layers": [
+            {**asdict(layer), "largest": dict(zip(("j", "k", "dC_dw"), layer.largest, strict=True))}
+            for layer in report.layers
+        ],
+        "bias" if d.parameter.k is None else "weight": _derivative(d),
+    }
+    if d.parameter.layer < report.inspection.network.L:
+        document["paths"] = _paths(report.route[0])
+    if report.check:
+        document["check"] = {
+            "parameters": report.check.parameters,
+            "max_relative_error": report.check.max_relative_error,
+            "worst": report.check.worst and asdict(report.check.worst),
+            "passed": report.check.passed,
+            "skipped": report.check.skipped,
+            "differences": [asdict(difference) for difference in report.differences],
+        }
+    document["route"] = [_paths(paths) for paths in report.route]
+    if report.entries:
+        document["gradient"] = [_entry(entry) for entry in report.entries]
+    if report.norms:
+        document["gradient_norms"] = [asdict(norms) for norms in report.norms]
+    document["diagnosis"] = [asdict(finding) for finding in report.diagnosis]
+    return cast(dict[str, Any], _without_infinities(document))
+
+
+def _derivative(d: Derivative) -> dict[str, Any]:
+    p = d.parameter.letter
+    place = {name: value for name, value in asdict(d.parameter).items() if value is not None}
+    before = {"a_prev": d.a_prev} if p == "w" else {}
+    return {
+        **place,
+        "value": d.value,
+        "example": d.example,
+        "label": d.label,
+        **before,
+        "z": d.z,
+        "a": d.a,
+        "y": d.y,
+        f"dz_d{p}": d.dz,
+        "da_dz": d.da_dz,
+        "dC_da": d.dC_da,
+        f"dC_d{p}": d.product,
+        "nudge": {f"d{p}": d.nudge.parameter, "dz": d.nudge.dz, "da": d.nudge.da, "dC": d.nudge.dC},
+        f"mean_dC_d{p}": d.mean,
+        "per_example": d.per_example,
+        "dC_dz": d.dC_dz,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    values = asdict(entry)
+    return {**values.pop("parameter"), **values}
+
+
+def _paths(paths: Paths) -> dict[str, Any]:
+    return {
+        "layer": paths.layer,
+        "neuron": paths.neuron,
+        "example": paths.example,
+        "terms": [
+            {"j": term.j, "w": term.w, "da_dz": term.da_dz, "dC_da": term.dC_da, "product": term.product}
+            for term in paths.terms
+        ],
+        "sum": paths.sum,
+    }
+
+
+def _without_infinities(value: Any) -> Any:
+    """Return the value with None for each NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _without_infinities(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_infinities(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
