@@ -14,6 +14,7 @@ from .examples.dataset import Examples
 from .examples.deslanting import deslant
 from .examples.preparation import hold_out, prepare_examples
 from .explaining.gradient_check import check_gradient
+from .page.explain import explain
 from .runs.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from .training.evaluation import evaluate
 from .training.loop import train
@@ -30,6 +31,7 @@ __all__ = [
     "check_gradient",
     "deslant",
     "evaluate",
+    "explain",
     "fingerprint",
     "forward",
     "hold_out",

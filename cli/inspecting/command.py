@@ -1,7 +1,6 @@
 """`nn inspect-gradients`: take one derivative apart into the chapter's factors, and summarize each layer's gradient."""
 
 import re
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,13 +11,11 @@ from ..output_files import FILE
 from ..text import counted, note
 
 if TYPE_CHECKING:
-    from mnist_nn.explaining.expanded_gradient import Entry
     from mnist_nn.explaining.gradient_check import Difference, GradientCheck
     from mnist_nn.explaining.inspection import Inspection
     from mnist_nn.explaining.parameter import Parameter
 
 CHECKED_PER_LAYER = 100  # weights, and as many biases, without --check-all
-MAX_EXPANDED = 30  # parameters of a network whose whole ∇C is shown
 
 
 def parse_indices(_: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -120,10 +117,8 @@ def inspect_gradients(
     nn inspect-gradients chain --init                   the chapter's network
     """
     from mnist_nn import COSTS
-    from mnist_nn.explaining.diagnosis import diagnose, facts_of
     from mnist_nn.explaining.inspection import Inspection
-    from mnist_nn.page.report import Report
-    from mnist_nn.training.schedule import learning_rate
+    from mnist_nn.page.report import make_report
 
     from ..data_directory import with_data
     from ..loading import load_split
@@ -146,40 +141,27 @@ def inspect_gradients(
 
     chosen = examples[indices.start : indices.stop]
     inspection = Inspection(network, COSTS[config.cost], chosen, list(indices))
-    shown = indices.index(example or 0)
-    if parameter is None:
-        parameter = inspection.largest()
-        shown = inspection.strongest(parameter) if example is None else shown
+    largest = inspection.largest() if parameter is None else parameter
+    shown = None if parameter is None and example is None else indices.index(example or 0)
     if depth is None:
-        depth = 0 if bias and parameter.layer == network.L else 1
-    is_over = state.epoch >= config.training.epochs
-    rate = learning_rate(state.epoch - is_over, config.training)
+        depth = 0 if bias and largest.layer == network.L else 1
     if depth > network.L:
         note(f"--depth {depth}: the chain of this network has only {counted(network.L, 'layer')}")
         depth = network.L
     checked = _check(inspection, config.seed, check_all=check_all) if check or check_all else None
-    report = Report(
-        name=subject.name,
-        config=config,
+    report = make_report(
+        subject.name,
+        config,
+        inspection,
         split=split,
-        learning_rate=rate,
-        rate_of="last" if is_over else "next",
-        inspection=inspection,
-        layers=inspection.layers(rate),
-        diagnosis=diagnose(
-            facts_of(
-                inspection,
-                config.training.learning_rate,
-                is_trained=bool(state.epoch or state.step),
-                initialization=config.network.init if isinstance(config.network.init, str) else None,
-            )
-        ),
+        epoch=state.epoch,
+        is_trained=bool(state.epoch or state.step),
+        parameter=parameter,
+        shown=shown,
+        depth=depth,
         norms=subject.norms,
-        derivative=inspection.derivative(parameter, shown),
-        route=list(islice(inspection.route(parameter, shown), depth)),
-        entries=_entries(inspection, shown),
         check=checked,
-        differences=_differences(inspection, parameter) if checked else [],
+        differences=_differences(inspection, largest) if checked else [],
     )
     written = write_files(save, html, report, examples, subject, compared)
     if as_json:
@@ -204,12 +186,6 @@ def inspect_gradients(
         from .check_text import check_result
 
         raise GradientCheckError(check_result(checked))
-
-
-def _entries(inspection: "Inspection", shown: int) -> "list[Entry]":
-    from mnist_nn.explaining.expanded_gradient import expanded_gradient
-
-    return list(expanded_gradient(inspection, shown)) if inspection.network.parameters.size <= MAX_EXPANDED else []
 
 
 def _check(inspection: "Inspection", seed: int, *, check_all: bool) -> "GradientCheck":

@@ -35,6 +35,9 @@ class Gradient(SetOnce):
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.sizes, self.vector)
 
+    def __repr__(self) -> str:
+        return f"Gradient({'-'.join(map(str, self.sizes))}, norm {float(np.linalg.norm(self.vector)):.3g})"
+
 
 def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
     """A gradient with a copy of this vector, and views into that copy."""

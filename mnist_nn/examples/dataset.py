@@ -63,6 +63,10 @@ class Examples:
             if array.dtype.kind not in "fiub":
                 raise ValueError(f"{name} are {array.dtype}, not numbers")
 
+    def __repr__(self) -> str:
+        (n, n_0), n_L = self.inputs.shape, self.targets.shape[1]
+        return f"Examples({n} of {n_0} inputs ({self.inputs.dtype}) and {n_L} targets)"
+
     @classmethod
     def from_labels(cls, images: NDArray[np.uint8], labels: NDArray[np.uint8], n: int) -> "Examples":
         """Examples from images (N, height, width) and labels (N,), for n output neurons.

@@ -1,15 +1,21 @@
 """The results of `nn inspect-gradients`: computed once, then written as text, JSON or an HTML page."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Literal, cast
 
 from ..configuration.schema import Config
-from ..explaining.diagnosis import Finding
-from ..explaining.expanded_gradient import Entry
+from ..explaining.diagnosis import Finding, diagnose, facts_of
+from ..explaining.expanded_gradient import Entry, expanded_gradient
 from ..explaining.gradient_check import Difference, GradientCheck
 from ..explaining.inspection import Derivative, Inspection, LayerSummary, Paths
+from ..explaining.parameter import Parameter
+from ..training.schedule import learning_rate
 from ..training.state import GradientNorms
+
+MAX_EXPANDED = 30  # parameters of a network whose whole ∇C is shown
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,57 @@ class Report:
     entries: list[Entry]
     check: GradientCheck | None
     differences: list[Difference]
+
+
+def make_report(
+    name: str,
+    config: Config,
+    inspection: Inspection,
+    *,
+    split: str,
+    epoch: int,
+    is_trained: bool,
+    parameter: Parameter | None = None,
+    shown: int | None = None,
+    depth: int = 1,
+    norms: Sequence[GradientNorms] = (),
+    check: GradientCheck | None = None,
+    differences: Sequence[Difference] = (),
+) -> Report:
+    """Return the report of an inspection, after `epoch` epochs of training.
+
+    It takes a parameter apart for the example at position `shown`: by default the weight with the largest |∂C/∂w|, and
+    the example for which that derivative is largest. `depth` is the number of layers that the route follows.
+    """
+    is_over = epoch >= config.training.epochs
+    rate = learning_rate(epoch - is_over, config.training)
+    init = config.network.init
+    if shown is None:
+        shown = 0 if parameter else inspection.strongest(inspection.largest())
+    parameter = parameter or inspection.largest()
+    facts = facts_of(
+        inspection,
+        config.training.learning_rate,
+        is_trained=is_trained,
+        initialization=init if isinstance(init, str) else None,
+    )
+    is_small = inspection.network.parameters.size <= MAX_EXPANDED
+    return Report(
+        name=name,
+        config=config,
+        split=split,
+        learning_rate=rate,
+        rate_of="last" if is_over else "next",
+        inspection=inspection,
+        layers=inspection.layers(rate),
+        diagnosis=diagnose(facts),
+        norms=list(norms),
+        derivative=inspection.derivative(parameter, shown),
+        route=list(islice(inspection.route(parameter, shown), depth)),
+        entries=list(expanded_gradient(inspection, shown)) if is_small else [],
+        check=check,
+        differences=list(differences),
+    )
 
 
 def as_document(report: Report) -> dict[str, Any]:

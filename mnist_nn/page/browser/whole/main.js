@@ -169,7 +169,7 @@ const linkNow = () => linkOf(data.current, data) + (motion.linkOfOther ?? "");
 
 // Keep the address up to date, but not at every picture of a movement.
 function writeLink() {
-  if (link === null) return;
+  if (link === null || location.protocol === "about:") return; // in a notebook the page has no address
   clearTimeout(writing);
   writing = setTimeout(() => {
     const now = linkNow();
