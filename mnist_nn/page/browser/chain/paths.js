@@ -1,6 +1,17 @@
 // ∂C/∂a of a neuron as the sum over its paths through the next layer. A click on a path walks the chain back one layer.
 
-import { counted, formula, fraction, html, identifier, mathml, number, operator, sumOver, variable } from "../parts/dom.js";
+import {
+  counted,
+  formula,
+  fraction,
+  html,
+  identifier,
+  mathml,
+  number,
+  operator,
+  sumOver,
+  variable,
+} from "../parts/dom.js";
 import { liveNumber, liveSentence, liveText } from "../parts/live.js";
 import { meaningOfSum } from "./meaning.js";
 import { pathsOf } from "../mathematics/network.js";

@@ -15,7 +15,8 @@ export function* gradientOver(network, examples, gradient) {
       const rows = start + dC_dz.length * below.length; // where the biases begin
       for (let j = 0; j < dC_dz.length; j++, start += below.length) {
         const share = dC_dz[j] / examples.length;
-        if (at) for (let i = 0; i < at.length; i++) gradient[start + at[i]] += share * values[i]; // ∂z/∂w · ∂C/∂z
+        if (at)
+          for (let i = 0; i < at.length; i++) gradient[start + at[i]] += share * values[i]; // ∂z/∂w · ∂C/∂z
         else for (let k = 0; k < values.length; k++) gradient[start + k] += share * values[k];
         gradient[rows + j] += share; // ∂z/∂b = 1
       }

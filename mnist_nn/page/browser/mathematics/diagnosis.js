@@ -67,9 +67,7 @@ function symmetricFindings({ layers }) {
 }
 
 function saturatedFindings(facts) {
-  const flat = facts.layers
-    .slice(0, -1)
-    .filter((s) => isBounded(facts, s) && s.saturated >= DIAGNOSIS.mostlySaturated);
+  const flat = facts.layers.slice(0, -1).filter((s) => isBounded(facts, s) && s.saturated >= DIAGNOSIS.mostlySaturated);
   if (!flat.length) return [];
   const { layer, saturated } = greatest(flat, (s) => s.saturated);
   const { advice, suggestion } = tooLarge(facts);
@@ -218,9 +216,7 @@ export function factsOf(network, passes, learningRate, options = {}) {
       layer: l,
       neurons: sizes[l],
       ...sigmaPrimeFacts(passes, l),
-      dC_dz_rms: Math.sqrt(
-        passes.reduce((sum, { back }) => sum + squaresOf(back.dC_dz[l]), 0) / (m * sizes[l]),
-      ),
+      dC_dz_rms: Math.sqrt(passes.reduce((sum, { back }) => sum + squaresOf(back.dC_dz[l]), 0) / (m * sizes[l])),
       dC_dw_norm: norm,
       step_ratio: weights ? (learningRate * norm) / weights : null,
       is_symmetric: isSymmetric(network, l),

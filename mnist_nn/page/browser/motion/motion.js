@@ -89,7 +89,14 @@ export class Motion {
     const oldest = this.kept.length >= this.most ? this.kept.shift().parameters : null;
     const parameters = oldest ?? new Float64Array(this.gradient.length);
     parameters.set(this.network.parameters);
-    this.kept.push({ parameters, change: this.change, since: this.since, uniform: this.uniform, steps: this.steps, edits: this.edits });
+    this.kept.push({
+      parameters,
+      change: this.change,
+      since: this.since,
+      uniform: this.uniform,
+      steps: this.steps,
+      edits: this.edits,
+    });
     if (!continues) this.since = this.kept.at(-1);
   }
 

@@ -2,8 +2,21 @@
 
 import { mountChart } from "../parts/chart.js";
 import {
-  clean, counted, distinguishable, formula, fraction, html, identifier, inlineFraction, mathml, number, numberField, operator, sigmaPrime,
-  unsigned, variable,
+  clean,
+  counted,
+  distinguishable,
+  formula,
+  fraction,
+  html,
+  identifier,
+  inlineFraction,
+  mathml,
+  number,
+  numberField,
+  operator,
+  sigmaPrime,
+  unsigned,
+  variable,
 } from "../parts/dom.js";
 import { mountFindings } from "../network/findings.js";
 import { fullColourAt, heatColours, paintHeat } from "./heat.js";
@@ -72,10 +85,13 @@ function mountTable(runs, data, update) {
   const { other } = data;
   const moments = runs.map(() => liveText());
   const rates = runs.map(({ motion }, n) =>
-    numberField({ id: `rate-${NAMES[n]}`, min: 0, step: "any", "aria-label": `learning rate η of run ${NAMES[n]}` }, (value) => {
-      motion.rate = value;
-      update({});
-    }),
+    numberField(
+      { id: `rate-${NAMES[n]}`, min: 0, step: "any", "aria-label": `learning rate η of run ${NAMES[n]}` },
+      (value) => {
+        motion.rate = value;
+        update({});
+      },
+    ),
   );
   const steps = runs.map(() => html("td", {}));
   const stepsName = liveText();
@@ -105,7 +121,9 @@ function mountTable(runs, data, update) {
         "tr",
         {},
         html("td", {}),
-        runs.map(({ name }, n) => html("th", { scope: "col" }, badge(n), html("span", { class: "compare-name" }, ` ${name}`))),
+        runs.map(({ name }, n) =>
+          html("th", { scope: "col" }, badge(n), html("span", { class: "compare-name" }, ` ${name}`)),
+        ),
         html("th", { scope: "col", class: "compare-ratio" }, "B / A"),
       ),
     ),
@@ -113,7 +131,12 @@ function mountTable(runs, data, update) {
       "tbody",
       { class: "compare-settings" },
       other.settings.length
-        ? other.settings.map(([key, ...both]) => row(settingName(key), both.map((value) => html("td", {}, html("b", {}, value)))))
+        ? other.settings.map(([key, ...both]) =>
+            row(
+              settingName(key),
+              both.map((value) => html("td", {}, html("b", {}, value))),
+            ),
+          )
         : row("settings", html("td", { colspan: 2 }, "all alike")),
     ),
     html(
@@ -128,7 +151,12 @@ function mountTable(runs, data, update) {
         html("td", {}),
       ),
       stepsRow,
-      data.digits ? row(html("th", { scope: "row" }, readsName.element), reads.map((span) => html("td", {}, span))) : "",
+      data.digits
+        ? row(
+            html("th", { scope: "row" }, readsName.element),
+            reads.map((span) => html("td", {}, span)),
+          )
+        : "",
       row(C, cellsOf(costs)),
       row(parameter, cellsOf(values)),
     ),
@@ -190,7 +218,12 @@ const numbersOf = (format = number) => NAMES.map(() => liveNumber(format));
 // training.learning_rate: the section is quiet, because the key says enough.
 function settingName(key) {
   const [name, ...sections] = key.split(".").reverse();
-  return html("th", { scope: "row" }, html("span", { class: "compare-quiet" }, sections.map((part) => [`${part}.`, html("wbr")]).reverse()), name);
+  return html(
+    "th",
+    { scope: "row" },
+    html("span", { class: "compare-quiet" }, sections.map((part) => [`${part}.`, html("wbr")]).reverse()),
+    name,
+  );
 }
 
 // Which state of its training a network shows, and the steps taken since.
@@ -214,7 +247,11 @@ function stepsText({ C, after, predicted }) {
   const [from, to] = distinguishable(C, after);
   if (to === undefined) return [`C stayed at ${from}`];
   return [
-    html("b", { class: after > C ? "compare-rose" : null }, `${after > C ? "▲ " : "▼ "}C ${after < C ? "fell" : "rose"} by ${unsigned(Math.abs(after - C))}`),
+    html(
+      "b",
+      { class: after > C ? "compare-rose" : null },
+      `${after > C ? "▲ " : "▼ "}C ${after < C ? "fell" : "rose"} by ${unsigned(Math.abs(after - C))}`,
+    ),
     html("span", { class: "compare-quiet" }, ` from ${from} to ${to}; the slope predicted ${number(predicted)}`),
   ];
 }
@@ -238,7 +275,11 @@ function mountBars(runs) {
       "table",
       { class: `compare-layers ${n ? "is-other" : ""}` },
       html("thead", {}, html("tr", {}, head())),
-      html("tbody", {}, rows.map(({ element }) => element)),
+      html(
+        "tbody",
+        {},
+        rows.map(({ element }) => element),
+      ),
       html(
         "tfoot",
         { "aria-hidden": "true" },
@@ -248,7 +289,11 @@ function mountBars(runs) {
           html("td", {}),
           html("td", {}, html("span", { class: "compare-ends" }, ends)),
           html("td", {}, html("span", { class: "compare-ends" }, html("span", {}, "0"), html("span", {}, "100 %"))),
-          html("td", {}, html("span", { class: "compare-ends" }, html("span", {}, "0"), html("span", {}, String(mostSlope)))),
+          html(
+            "td",
+            {},
+            html("span", { class: "compare-ends" }, html("span", {}, "0"), html("span", {}, String(mostSlope))),
+          ),
         ),
       ),
     );
@@ -262,7 +307,9 @@ function mountBars(runs) {
       "tr",
       { "data-layer": l },
       html("th", { scope: "row" }, String(l), l === L ? html("span", { class: "compare-quiet" }, " out") : ""),
-      numbers.map((live, i) => html("td", {}, live.element, html("span", { class: i ? "compare-bar" : "compare-bar powers" }, fills[i]))),
+      numbers.map((live, i) =>
+        html("td", {}, live.element, html("span", { class: i ? "compare-bar" : "compare-bar powers" }, fills[i])),
+      ),
     );
     return {
       element,
@@ -279,7 +326,10 @@ function mountBars(runs) {
   let powers = null; // [lowest, highest] of the scale of rms ∂C/∂z. It only grows, so that bars can be followed.
   function render() {
     const facts = runs.map(({ network, batch }) => layerFacts(network, batch));
-    const found = facts.flat().map(({ rms }) => Math.log10(rms)).filter(Number.isFinite);
+    const found = facts
+      .flat()
+      .map(({ rms }) => Math.log10(rms))
+      .filter(Number.isFinite);
     if (found.length) {
       const high = Math.max(Math.ceil(Math.max(...found)), powers?.[1] ?? -Infinity);
       const low = Math.min(Math.floor(Math.min(...found)), powers?.[0] ?? Infinity, high - 2);
@@ -356,7 +406,11 @@ function mountNeuronPictures(runs, data) {
       "div",
       {},
       html("p", { class: "compare-neuron" }, badge(n), " ", titles[n].element),
-      html("div", { class: "compare-pictures" }, pair.map(({ figure }) => figure)),
+      html(
+        "div",
+        { class: "compare-pictures" },
+        pair.map(({ figure }) => figure),
+      ),
     ),
   );
   let [seen, colours] = [null, null];
@@ -431,7 +485,8 @@ function mountBothCurves(root, runs, data) {
     for (const chart of charts) chart(data.motion.moment.step, theme);
     const courses = runs.map(({ motion }) => motion.course);
     steps.hidden = courses.includes(null);
-    if (!steps.hidden) course({ ...onOneAxis(courses.map(({ x, lines }) => ({ x, y: lines.cost }))), cursor: null, theme });
+    if (!steps.hidden)
+      course({ ...onOneAxis(courses.map(({ x, lines }) => ({ x, y: lines.cost }))), cursor: null, theme });
   };
 }
 

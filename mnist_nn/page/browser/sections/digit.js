@@ -80,9 +80,17 @@ function mountOutputs(data) {
   const rows = Array.from({ length: data.network.sizes[L] }, (_, j) => {
     const fill = html("span", { class: "fill" });
     const value = html("span", { class: "value" });
-    return { fill, value, row: html("li", {}, html("span", {}, String(j)), html("span", { class: "length" }, fill), value) };
+    return {
+      fill,
+      value,
+      row: html("li", {}, html("span", {}, String(j)), html("span", { class: "length" }, fill), value),
+    };
   });
-  const element = html("ol", { class: "outputs", "aria-label": "the outputs" }, rows.map(({ row }) => row));
+  const element = html(
+    "ol",
+    { class: "outputs", "aria-label": "the outputs" },
+    rows.map(({ row }) => row),
+  );
   return {
     element,
     render({ passed, y }) {

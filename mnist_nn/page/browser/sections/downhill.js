@@ -1,7 +1,19 @@
 // Gradient descent by hand: steps on the example or on many images, the way back, and the course of cost and accuracy.
 
 import { mountChart } from "../parts/chart.js";
-import { counted, distinguishable, formula, html, identifier, mathml, number, numberField, operator, unsigned, variable } from "../parts/dom.js";
+import {
+  counted,
+  distinguishable,
+  formula,
+  html,
+  identifier,
+  mathml,
+  number,
+  numberField,
+  operator,
+  unsigned,
+  variable,
+} from "../parts/dom.js";
 import { named } from "../mathematics/place.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 60]; // steps a second
@@ -15,8 +27,18 @@ export function mountTransport(root, { motion, player }, update) {
     update({});
   };
   const buttons = {
-    reset: button("reset", "↺", "reset", stopFirst(() => motion.begin(motion.moment))),
-    back: button("back", "◀", "back", stopFirst(() => motion.back())),
+    reset: button(
+      "reset",
+      "↺",
+      "reset",
+      stopFirst(() => motion.begin(motion.moment)),
+    ),
+    back: button(
+      "back",
+      "◀",
+      "back",
+      stopFirst(() => motion.back()),
+    ),
     step: button("step", "▸", "one step", () => player.start(1)),
     ten: button("ten", "▸▸", "ten", () => player.start(10)),
     play: button("play", "▶", "play", () => {
@@ -26,7 +48,10 @@ export function mountTransport(root, { motion, player }, update) {
     }),
   };
   const where = html("p", { class: "where", role: "status" });
-  root.append(where, html("div", { class: "buttons", role: "group", "aria-label": "gradient descent" }, Object.values(buttons)));
+  root.append(
+    where,
+    html("div", { class: "buttons", role: "group", "aria-label": "gradient descent" }, Object.values(buttons)),
+  );
   return () => {
     buttons.back.disabled = !motion.kept.length;
     buttons.reset.disabled = !motion.kept.length && !motion.steps;
@@ -41,7 +66,12 @@ export function mountTransport(root, { motion, player }, update) {
 }
 
 const button = (id, sign, name, click) =>
-  html("button", { type: "button", id, click }, html("span", { class: "icon", "aria-hidden": "true" }, sign), html("span", {}, name));
+  html(
+    "button",
+    { type: "button", id, click },
+    html("span", { class: "icon", "aria-hidden": "true" }, sign),
+    html("span", {}, name),
+  );
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -154,23 +184,44 @@ function choices({ batch, examples }) {
 export const examplesOf = ({ over, own }, { batch, examples }) => ({ example: [own], batch, all: examples })[over];
 
 const gradientSquared = () =>
-  mathml("msup", {}, mathml("mrow", {}, operator("‖"), operator("∇"), variable("C", null), operator("‖")), mathml("mn", {}, "2"));
+  mathml(
+    "msup",
+    {},
+    mathml("mrow", {}, operator("‖"), operator("∇"), variable("C", null), operator("‖")),
+    mathml("mn", {}, "2"),
+  );
 
 // What the last steps did to C, beside what the slope predicted.
 function effectText({ change, rate }, state) {
   if (!change)
     return [
       "Each step moves every weight and every bias by ",
-      formula(operator("−"), identifier("η"), operator("∂"), identifier("C"), operator("/"), operator("∂"), identifier("w")),
+      formula(
+        operator("−"),
+        identifier("η"),
+        operator("∂"),
+        identifier("C"),
+        operator("/"),
+        operator("∂"),
+        identifier("w"),
+      ),
       ". Take one, and watch the numbers on the whole page.",
     ];
   if (change.kind === "edit") return ["You set ", named(change.place), " by hand."];
   const { n, C, after, predicted, examples } = change;
-  const what = examples.length > 1 ? `averaged over ${examples.length} examples` : examples[0].index === "own" ? "for your own example" : `for example ${examples[0].index}`;
-  if (!Number.isFinite(after)) return ["The cost is no longer a number: η is far too large. Go back, and try a smaller η."];
+  const what =
+    examples.length > 1
+      ? `averaged over ${examples.length} examples`
+      : examples[0].index === "own"
+        ? "for your own example"
+        : `for example ${examples[0].index}`;
+  if (!Number.isFinite(after))
+    return ["The cost is no longer a number: η is far too large. Go back, and try a smaller η."];
   const [from, to] = distinguishable(C, after);
   const moved =
-    after === C ? `stayed at ${from}` : `${after < C ? "fell" : "rose"} from ${from} to ${to}, by ${unsigned(Math.abs(after - C))}`;
+    after === C
+      ? `stayed at ${from}`
+      : `${after < C ? "fell" : "rose"} from ${from} to ${to}, by ${unsigned(Math.abs(after - C))}`;
   return [
     `${n === 1 ? "One step" : `${n} steps`}: `,
     formula(variable("C", null)),
@@ -191,6 +242,8 @@ function parameterText({ change }, { place, before, value }) {
   const [from, to] = distinguishable(before.value, value);
   return [
     named(place),
-    to === undefined ? ` stayed ${from}: its derivative was 0.` : ` moved from ${from} to ${to}, by ${number(value - before.value)}.`,
+    to === undefined
+      ? ` stayed ${from}: its derivative was 0.`
+      : ` moved from ${from} to ${to}, by ${number(value - before.value)}.`,
   ];
 }

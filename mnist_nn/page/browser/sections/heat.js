@@ -143,7 +143,15 @@ export const fullColourAt = (most, layers = 0) => Math.max(most, PALE * layers, 
 
 // The colours of the pictures, as the browser has them for the theme: [red, green, blue].
 export const heatColours = () =>
-  Object.fromEntries(["paper", "plus", "minus", "ink", "mark"].map((name) => [name, colour(name).match(/[\d.]+/g).slice(0, 3).map(Number)]));
+  Object.fromEntries(
+    ["paper", "plus", "minus", "ink", "mark"].map((name) => [
+      name,
+      colour(name)
+        .match(/[\d.]+/g)
+        .slice(0, 3)
+        .map(Number),
+    ]),
+  );
 
 // Paint the values, pixel by pixel, because that is fast enough while the network moves. `strong` is the absolute value
 // with the full colour.
@@ -176,4 +184,5 @@ export function paintHeat(canvas, values, strong, { across, down }, chosen, colo
 const mixed = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
 
 // A colour as one pixel of a canvas. The bytes of a pixel are red, green, blue and alpha, the first one lowest.
-const packed = ([red, green, blue]) => ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;
+const packed = ([red, green, blue]) =>
+  ((255 << 24) | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red)) >>> 0;

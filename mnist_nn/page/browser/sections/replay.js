@@ -100,9 +100,18 @@ function mountCurves(root, metrics) {
   const percent = (share) => `${(100 * share).toFixed(1)}%`;
   return [
     ["cost", { title: "cost C of the training", series: series("C"), yName: "C", format: unsigned }],
-    ["accuracy", { title: "accuracy of the training", series: series("w"), yName: "accuracy", format: percent }],
+    [
+      "accuracy",
+      {
+        title: "accuracy of the training",
+        series: series("w"),
+        yName: "accuracy",
+        format: percent,
+        formatTick: (share) => `${100 * share}%`,
+      },
+    ],
   ].map(([name, options]) => {
-    const chart = mountChart(root, { ...options, xName: "steps" });
+    const chart = mountChart(root, { ...options, xName: "step" });
     const lines = [`train_${name}`, ...(isHeldOut ? [`validation_${name}`] : [])].map((column) => metrics[column]);
     return (cursor, theme) => chart({ x: metrics.step, lines, cursor, theme });
   });

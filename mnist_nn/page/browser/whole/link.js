@@ -30,7 +30,8 @@ const MOST_STEPS = 1000; // that a link may ask for
 export function fromLink(hash, { examples, network, moments }) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const change = {};
-  const whole = (name) => (asked.get(name) ?? "").split(",").map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
+  const whole = (name) =>
+    (asked.get(name) ?? "").split(",").map((text) => (/^\d{1,7}$/.test(text) ? Number(text) : NaN));
   const kind = asked.has("bias") ? "bias" : "weight";
   const [l, j, k = null] = whole(kind);
   const { sizes, L } = network;

@@ -1,7 +1,17 @@
 // The page: reads its data, holds its state, and updates the views.
 
 import { setAllDigits } from "../parts/dom.js";
-import { answerOf, backprop, costOf, derivativeOf, dzOf, forward, largestAt, nudgeOf, oneAt } from "../mathematics/network.js";
+import {
+  answerOf,
+  backprop,
+  costOf,
+  derivativeOf,
+  dzOf,
+  forward,
+  largestAt,
+  nudgeOf,
+  oneAt,
+} from "../mathematics/network.js";
 import { mountDigit } from "../sections/digit.js";
 import { mountLayers } from "../network/layers.js";
 import { mountFindings } from "../network/findings.js";
@@ -33,7 +43,11 @@ const traced = trace.weight ?? trace.bias; // the derivative that the command to
 const paper = matchMedia("print");
 const darkness = matchMedia("(prefers-color-scheme: dark)");
 const motion = (data.motion = data.other ? new Together(data) : new Motion(data));
-const player = (data.player = new Player(motion, () => examplesOf(data.current, data), () => update({})));
+const player = (data.player = new Player(
+  motion,
+  () => examplesOf(data.current, data),
+  () => update({}),
+));
 
 const start = {
   example: examples.findIndex(({ index }) => index === traced.example),

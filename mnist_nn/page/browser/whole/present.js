@@ -36,7 +36,8 @@ export function mountPresent(root, data, update) {
   addEventListener("keydown", (event) => {
     if (!data.current?.slide || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Escape") return update({ slide: null });
-    if (event.target.closest("input, select, [role='listbox'], [role='slider']") && event.key.startsWith("Arrow")) return;
+    if (event.target.closest("input, select, [role='listbox'], [role='slider']") && event.key.startsWith("Arrow"))
+      return;
     const by = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
     if (!by) return;
     event.preventDefault();

@@ -1,7 +1,20 @@
 // A tour of the page that follows the chapter "Backpropagation calculus", with this network's numbers. At each stop the
 // viewer does something.
 
-import { counted, formula, fraction, html, identifier, mathml, number, numeral, operator, sumOver, unsigned, variable } from "../parts/dom.js";
+import {
+  counted,
+  formula,
+  fraction,
+  html,
+  identifier,
+  mathml,
+  number,
+  numeral,
+  operator,
+  sumOver,
+  unsigned,
+  variable,
+} from "../parts/dom.js";
 import { strongestInto } from "../mathematics/place.js";
 
 const C_of = (state) => variable("C", null, state.C_index);
@@ -21,7 +34,12 @@ function stopsOf(data) {
       title: "A network",
       at: ["digit-layers", "layers"],
       text: () => [
-        `This network has ${sizes.slice(1).reduce((sum, n, l) => sum + n * sizes[l], 0).toLocaleString("en")} weights, in layers of ${sizes.join("–")} neurons. The chapter begins with one neuron in each layer. Every connection here works like the one there.`,
+        `This network has ${sizes
+          .slice(1)
+          .reduce((sum, n, l) => sum + n * sizes[l], 0)
+          .toLocaleString(
+            "en",
+          )} weights, in layers of ${sizes.join("–")} neurons. The chapter begins with one neuron in each layer. Every connection here works like the one there.`,
       ],
       task: hasMany ? "Choose another example." : "Change an input.",
       done: (now, then) => now.x !== then.x,
@@ -34,7 +52,9 @@ function stopsOf(data) {
         formula(C_of(state), operator("="), ...costFormula(data)),
         ` = ${unsigned(state.C)}.`,
       ],
-      task: data.digits ? "Choose another desired digit. Does the cost rise?" : "Change a desired output. Does the cost rise?",
+      task: data.digits
+        ? "Choose another desired digit. Does the cost rise?"
+        : "Change a desired output. Does the cost rise?",
       done: (now, then) => now.y !== then.y,
     },
     {
@@ -43,7 +63,15 @@ function stopsOf(data) {
       begin: (state) => (state.example === null ? {} : { example: state.example }),
       text: (state) => [
         "A neuron adds up what comes in, ",
-        formula(z(state), operator("="), sumOver("k"), variable("w", null, "k"), variable("a", null, "k"), operator("+"), variable("b", null)),
+        formula(
+          z(state),
+          operator("="),
+          sumOver("k"),
+          variable("w", null, "k"),
+          variable("a", null, "k"),
+          operator("+"),
+          variable("b", null),
+        ),
         ", and bends the sum: ",
         formula(a(state), operator("="), identifier("σ"), operator("("), z(state), operator(")")),
         ` = ${unsigned(state.passed.a[state.place.l][state.place.j])}.`,
@@ -75,7 +103,13 @@ function stopsOf(data) {
       begin: () => ({ nudgeBy: 0 }),
       text: (state) => [
         "Three ratios multiply to the one we want: ",
-        formula(fraction(C_of(state), w(state)), operator("="), fraction(z(state), w(state)), fraction(a(state), z(state)), fraction(C_of(state), a(state))),
+        formula(
+          fraction(C_of(state), w(state)),
+          operator("="),
+          fraction(z(state), w(state)),
+          fraction(a(state), z(state)),
+          fraction(C_of(state), a(state)),
+        ),
         ` = ${[state.derivative.dz, state.derivative.da_dz, state.derivative.dC_da].map(number).join(" × ")} = ${number(state.derivative.product)}.`,
       ],
       task: "Find a weight that starts at a neuron which is nearly off. What happens to the product?",
@@ -100,7 +134,13 @@ function stopsOf(data) {
       begin: outermost,
       text: () => [
         "One example asks for one change, another for the opposite. The gradient takes the average: ",
-        formula(fraction(variable("C", null), variable("w", null)), operator("="), mathml("mfrac", {}, numeral(1), identifier("n")), sumOver("k"), fraction(variable("C", null, "k"), variable("w", null))),
+        formula(
+          fraction(variable("C", null), variable("w", null)),
+          operator("="),
+          mathml("mfrac", {}, numeral(1), identifier("n")),
+          sumOver("k"),
+          fraction(variable("C", null, "k"), variable("w", null)),
+        ),
         ".",
       ],
       task: "Click a bar, and look at the images that ask for this.",
@@ -111,7 +151,17 @@ function stopsOf(data) {
       at: ["digit-layers", "layers"],
       text: (state) => [
         "We cannot set an activation, but we can ask what it should be: ",
-        formula(fraction(C_of(state), variable("a", null)), operator("="), variable("w", null), identifier("σ"), operator("′"), operator("("), variable("z", null), operator(")"), fraction(C_of(state), variable("a", null, "next"))),
+        formula(
+          fraction(C_of(state), variable("a", null)),
+          operator("="),
+          variable("w", null),
+          identifier("σ"),
+          operator("′"),
+          operator("("),
+          variable("z", null),
+          operator(")"),
+          fraction(C_of(state), variable("a", null, "next")),
+        ),
         ". Each layer hands this to the layer before. That is backpropagation.",
       ],
       task: "Switch the drawing to “backward”.",
@@ -123,7 +173,12 @@ function stopsOf(data) {
       begin: outermost,
       text: () => [
         "With more neurons in a layer, an activation reaches the cost along several paths. The derivative adds them up: ",
-        formula(sumOver("j"), fraction(variable("z", null, "j"), variable("a", null, "k")), fraction(variable("a", null, "j"), variable("z", null, "j")), fraction(variable("C", null), variable("a", null, "j"))),
+        formula(
+          sumOver("j"),
+          fraction(variable("z", null, "j"), variable("a", null, "k")),
+          fraction(variable("a", null, "j"), variable("z", null, "j")),
+          fraction(variable("C", null), variable("a", null, "j")),
+        ),
         ".",
       ],
       task: "Click a path, and go back a layer.",
@@ -167,7 +222,25 @@ function costFormula({ network }) {
   const term = [variable("a", null, "j"), operator("−"), variable("y", null, "j")];
   if (network.costName === "squared_error")
     return [sumOver("j"), mathml("msup", {}, mathml("mrow", {}, operator("("), ...term, operator(")")), numeral(2))];
-  return [operator("−"), sumOver("j"), variable("y", null, "j"), identifier("ln"), variable("a", null, "j"), operator("+"), operator("("), numeral(1), operator("−"), variable("y", null, "j"), operator(")"), identifier("ln"), operator("("), numeral(1), operator("−"), variable("a", null, "j"), operator(")")];
+  return [
+    operator("−"),
+    sumOver("j"),
+    variable("y", null, "j"),
+    identifier("ln"),
+    variable("a", null, "j"),
+    operator("+"),
+    operator("("),
+    numeral(1),
+    operator("−"),
+    variable("y", null, "j"),
+    operator(")"),
+    identifier("ln"),
+    operator("("),
+    numeral(1),
+    operator("−"),
+    variable("a", null, "j"),
+    operator(")"),
+  ];
 }
 
 export function mountTour(root, data, update) {
