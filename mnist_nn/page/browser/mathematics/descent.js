@@ -1,29 +1,45 @@
 // Gradient descent on the page: the chapter's ∇C, averaged over examples, and the step −η ∇C.
 
-import { sparse } from "./network.js";
+import { liveOf } from "./network.js";
 
 // Add up ∇C = (1/m) Σ_k ∇C_k into one vector in the order (w1, b1, …, wL, bL). It pauses after every example, so that a
 // large network does not block the page.
 export function* gradientOver(network, examples, gradient) {
   gradient.fill(0);
   for (const { passed, back } of examples) {
-    let start = 0;
+    let start = 0; // of the layer's weights
     for (let l = 1; l <= network.L; l++) {
-      const below = passed.a[l - 1];
-      const { at, values } = l === 1 ? sparse(below) : { at: null, values: below };
-      const dC_dz = back.dC_dz[l];
-      const rows = start + dC_dz.length * below.length; // where the biases begin
-      for (let j = 0; j < dC_dz.length; j++, start += below.length) {
-        const share = dC_dz[j] / examples.length;
-        if (at)
-          for (let i = 0; i < at.length; i++) gradient[start + at[i]] += share * values[i]; // ∂z/∂w · ∂C/∂z
-        else for (let k = 0; k < values.length; k++) gradient[start + k] += share * values[k];
-        gradient[rows + j] += share; // ∂z/∂b = 1
-      }
-      start = rows + dC_dz.length;
+      const shares = back.dC_dz[l].map((dC_dz) => dC_dz / examples.length);
+      const width = passed.a[l - 1].length;
+      addWeights(gradient, start, shares, liveOf(passed.a[l - 1], l - 1), width);
+      start += shares.length * width;
+      for (let j = 0; j < shares.length; j++) gradient[start + j] += shares[j]; // ∂C/∂b = 1 · ∂C/∂z
+      start += shares.length;
     }
     yield;
   }
+}
+
+// Add ∂C/∂w = ∂z/∂w · ∂C/∂z for every weight of a layer, four neurons at a time (see `weightedSums`).
+function addWeights(gradient, start, shares, { at, values }, width) {
+  let j = 0;
+  for (; j + 4 <= shares.length; j += 4) {
+    const r0 = start + j * width;
+    const r1 = r0 + width;
+    const r2 = r1 + width;
+    const r3 = r2 + width;
+    const [s0, s1, s2, s3] = [shares[j], shares[j + 1], shares[j + 2], shares[j + 3]];
+    for (let i = 0; i < at.length; i++) {
+      const k = at[i];
+      const a = values[i];
+      gradient[r0 + k] += s0 * a;
+      gradient[r1 + k] += s1 * a;
+      gradient[r2 + k] += s2 * a;
+      gradient[r3 + k] += s3 * a;
+    }
+  }
+  for (; j < shares.length; j++)
+    for (let i = 0; i < at.length; i++) gradient[start + j * width + at[i]] += shares[j] * values[i];
 }
 
 // w ← w − η ∂C/∂w and b ← b − η ∂C/∂b, all in one vector.

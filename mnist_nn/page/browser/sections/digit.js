@@ -129,13 +129,19 @@ function mountPictures(above, below, data, update, seen, outputs) {
     });
   });
   const pictures = data.examples.map((_, n) =>
-    html("div", { class: "thumb", id: `example-${n}` }, html("canvas", {}), html("span", { "aria-hidden": "true" })),
+    html(
+      "div",
+      { class: "thumb", id: `example-${n}` },
+      html("span", { class: "picture" }),
+      html("span", { "aria-hidden": "true" }),
+    ),
   );
   const gallery = html(
     "div",
     { class: "gallery", "aria-label": `${data.examples.length} images of the ${data.split} split` },
     pictures,
   );
+  const paintGallery = mountGallery(gallery, pictures, data);
   const columns = () => Math.max(1, pictures.filter((picture) => picture.offsetTop === pictures[0].offsetTop).length);
   const select = listbox(gallery, pictures, columns, (n) => update({ example: n }));
   above.append(
@@ -162,17 +168,21 @@ function mountPictures(above, below, data, update, seen, outputs) {
     ),
     gallery,
   );
-  let painted = null;
+  let painted = null; // the theme of the pictures
+  let shown = null; // the pixels that are shown large
   let read = null; // the version of the network whose answers the pictures show
   return (state) => {
     if (read !== state.version) {
       pictures.forEach((picture, n) => labelPicture(picture, data.examples[n]));
       read = state.version;
     }
-    if (painted !== state.theme) {
-      pictures.forEach((picture, n) => paintPicture(picture.firstChild, data.examples[n].pixels, data.side));
+    const isRepainted = painted !== state.theme;
+    if (isRepainted) {
+      paintGallery();
       painted = state.theme;
     }
+    if (shown === state.pixels && !isRepainted) return;
+    shown = state.pixels;
     select(state.example);
     if (state.example !== null) {
       scrollIntoView(gallery, pictures[state.example]);
@@ -186,6 +196,33 @@ function mountPictures(above, below, data, update, seen, outputs) {
         : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`,
     );
   };
+}
+
+// Paint all pictures of the gallery on one canvas behind them. With a canvas for each, the browser would have a layer for
+// each to put together in every frame of a movement.
+function mountGallery(gallery, pictures, data) {
+  const sheet = html("canvas", { class: "thumbs", "aria-hidden": "true" });
+  const tile = html("canvas", {});
+  gallery.prepend(sheet);
+  function paint() {
+    sheet.style.height = "0"; // it must not make the gallery taller than its pictures
+    const [width, height, scale] = [gallery.clientWidth, gallery.scrollHeight, devicePixelRatio];
+    Object.assign(sheet, { width: width * scale, height: height * scale });
+    Object.assign(sheet.style, { width: `${width}px`, height: `${height}px` });
+    const context = sheet.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    pictures.forEach((picture, n) => {
+      const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = picture.firstChild;
+      paintPicture(tile, data.examples[n].pixels, data.side);
+      context.drawImage(tile, offsetLeft * scale, offsetTop * scale, offsetWidth * scale, offsetHeight * scale);
+    });
+  }
+  let seen = 0; // the width that it was painted for
+  new ResizeObserver(() => {
+    if (gallery.clientWidth !== seen) paint();
+    seen = gallery.clientWidth;
+  }).observe(gallery);
+  return paint;
 }
 
 function labelPicture(picture, example) {
