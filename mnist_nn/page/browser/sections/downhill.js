@@ -53,6 +53,7 @@ export function mountTransport(root, { motion, player }, update) {
     html("div", { class: "buttons", role: "group", "aria-label": "gradient descent" }, Object.values(buttons)),
   );
   return () => {
+    document.body.classList.toggle("moving", player.isBusy);
     buttons.back.disabled = !motion.kept.length;
     buttons.reset.disabled = !motion.kept.length && !motion.steps;
     setText(buttons.play.firstChild, player.plays ? "❚❚" : "▶");
