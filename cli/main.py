@@ -15,11 +15,13 @@ from .config import config
 from .download import download
 from .evaluating.command import evaluate
 from .exercising.command import exercise
+from .exporting.command import export
 from .failure import EXIT_FAILURE, explain, report
 from .inspecting.command import inspect_gradients
 from .interruption import Interrupted, catch_signals
 from .launcher import launched
 from .plotting.command import plot
+from .predicting.command import predict
 from .run_table import list_runs
 from .sweeping.command import sweep
 from .train import train
@@ -60,11 +62,13 @@ def nn(context: click.Context, version: bool, verbose: bool) -> None:
       nn train quickstart     train in seconds on generated digits, no download
       nn train                train on MNIST
       nn evaluate             measure the newest run
+      nn predict IMAGE        read your own handwriting
       nn runs                 compare your runs
       nn plot                 see how the newest run was trained
       nn sweep                find the better setting, over several seeds
       nn inspect-gradients    take its gradient apart
       nn exercise             work out gradients by hand
+      nn export FILE          take the network along, for other programs
     """
     if version:
         _print_version(verbose)
@@ -73,7 +77,10 @@ def nn(context: click.Context, version: bool, verbose: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, sweep, evaluate, list_runs, plot, inspect_gradients, exercise, download, config):
+COMMANDS = (
+    train, sweep, evaluate, predict, list_runs, plot, inspect_gradients, exercise, export, download, config,
+)  # fmt: skip
+for command in COMMANDS:
     nn.add_command(command)
 
 

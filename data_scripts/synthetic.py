@@ -1,7 +1,7 @@
 """Digits drawn by the program, for training without a download.
 
 Each image shows a form from `glyphs` with a random bend, slant, width and pen thickness. Like MNIST's images, it is
-scaled into 20×20 pixels and centred by its mass in 28×28 pixels.
+scaled into 20×20 pixels and placed in 28×28 pixels by its centre of mass (`mnist_recipe`).
 
     python -m data_scripts.synthetic DIRECTORY                      writes 10,000 + 2,000 digits as IDX files
     python -m data_scripts.synthetic DIRECTORY --train 100000       takes 3 seconds on two cores
@@ -31,12 +31,12 @@ from .errors import DataError
 from .files import ABANDONED, create_files, read_regular, remove_leftovers, write_atomically
 from .glyphs import FORMS, Form, Stroke
 from .idx import DIMENSIONS, Pixels, Split, header, matching_files, read_split, write_idx
+from .mnist_recipe import BOX, SIDE, corner
 from .progress import progress_bar
 
-VERSION = 1  # of the drawing; each version has its own cache
+VERSION = 2  # of the drawing; each version has its own cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}
-SIDE, BOX = 28, 20  # pixels: the image, and the square that holds the digit
-ROUNDING = 0.5  # pixels: MNIST's images are centred by whole pixels, so up to half a pixel is left over
+ROUNDING = 0.5  # pixels: MNIST's images are placed by whole pixels, so up to half a pixel is left over
 SPACING = 0.045  # between points along a stroke, in units of the glyph's box: about a pixel
 CHUNK = 16  # images drawn at a time: few enough for their arrays to stay in the processor's cache
 BLOCK = 10_000  # digits of one random stream: the first block is the training set of `load_synthetic`
@@ -173,6 +173,9 @@ def _draw(form: Form, n: int, random: np.random.Generator) -> Pixels:
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         images[part] = _ink(points[part], radius[part], softness[part])
+    shift = corner(images)  # at most two pixels: the centre of the points is near the centre of mass of their ink
+    for i in np.flatnonzero(shift.any(axis=1)):
+        images[i] = np.roll(images[i], shift[i], axis=(0, 1))
     return images
 
 
@@ -215,11 +218,11 @@ def _bend(points: Floats, random: np.random.Generator) -> Floats:
 
 
 def _place(points: Floats, radius: Floats) -> Floats:
-    """Scale the digits, ink included, into BOX pixels, and put their centres of mass in the middle."""
+    """Scale the digits, ink included, into BOX pixels, and put their centres where MNIST's are on average."""
     extent = points.max(axis=1) - points.min(axis=1)
     scale = (BOX - 2 * radius) / extent.max(axis=1)
     points = points * scale[:, None, None]
-    return np.asarray(points - points.mean(axis=1, keepdims=True) + (SIDE - 1) / 2)
+    return np.asarray(points - points.mean(axis=1, keepdims=True) + SIDE / 2)  # pixel i spans [i − ½, i + ½]
 
 
 def _ink(points: Floats, radius: Floats, softness: Floats) -> Pixels:

@@ -45,7 +45,7 @@ def test_recipes_read_most_digits_after_few_epochs(
 def test_a_network_trained_on_drawn_digits_reads_handwritten_ones(nn: Command, real_mnist: Path) -> None:
     assert nn("train", "quickstart", "--run-dir", "run").code == 0
     result = held_out(real_mnist, Path("run/checkpoints/best.safetensors"))
-    assert result.accuracy > 0.84
+    assert result.accuracy > 0.87
 
 
 def test_evaluate_reads_the_real_test_files(nn: Command, real_mnist: Path) -> None:

@@ -99,10 +99,10 @@ def save_checkpoint(path: str | Path, config: Config, state: TrainingState) -> N
         "config": config.model_dump_json(),
         "state": json.dumps(progress),
     }
-    write_atomically(Path(path), _sort_header(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
+    write_atomically(Path(path), sort_header(save(tensors, metadata | {"digest": _digest(tensors, metadata)})))
 
 
-def _sort_header(content: bytes) -> bytes:
+def sort_header(content: bytes) -> bytes:
     """The same safetensors file with the keys of its header sorted, because the library writes them in any order."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()

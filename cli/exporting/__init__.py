@@ -1,0 +1,1 @@
+"""The command `nn export` and its parts."""

@@ -1,0 +1,1 @@
+"""`nn predict`: which digits stand on pictures."""
