@@ -53,6 +53,13 @@ def write_page(nn: Command, *arguments: object) -> tuple[Path, dict[str, Any]]:
     return Path("page.html").absolute(), json.loads(outcome.out)
 
 
+def page_once(nn: Command, file: Path, *arguments: object) -> Path:
+    """The page of a run that several tests read, written for the first of them."""
+    if not file.exists():
+        assert nn("inspect-gradients", *arguments, "--html", file).code == 0
+    return file
+
+
 class OpenPage:
     """A page in a browser, with its requests and complaints."""
 
@@ -126,9 +133,15 @@ class OpenPage:
 
 
 @pytest.fixture
-def open_page(nn: Command, run: Path, browser: "Browser") -> Iterator[OpenPage]:
-    """The page of a trained 784-12-8-10 network, opened at w(3)[4,7] for example 9."""
-    file, _ = write_page(nn, run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
+def page_file(nn: Command, run: Path) -> Path:
+    """The page of a trained 784-12-8-10 network, at w(3)[4,7] for example 9."""
+    return page_once(nn, run.parent / "page.html", run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
+
+
+@pytest.fixture
+def open_page(page_file: Path, browser: "Browser") -> Iterator[OpenPage]:
+    """This page, opened."""
+    file = page_file
     page = OpenPage(browser, file)
     yield page
     page.context.close()

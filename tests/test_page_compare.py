@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from browsing import OpenPage, write_page
+from browsing import OpenPage, page_once, write_page
 from conftest import Command
 from test_page_motion import batch_of, descend, settled
 
@@ -51,8 +51,8 @@ def runs(nn: Command, small: Path, pair_of_runs: Path) -> dict[str, Path]:
 @pytest.fixture
 def pair(nn: Command, runs: dict[str, Path], browser: "Browser") -> Iterator[OpenPage]:
     """The page of both runs, opened at w(2)[4,7] for example 9."""
-    file, _ = write_page(nn, runs["A"], runs["B"], "--weight", "2,4,7", "--example", "9", "--batch", str(BATCH))
-    page = OpenPage(browser, file)
+    chosen = ("--weight", "2,4,7", "--example", "9", "--batch", BATCH)
+    page = OpenPage(browser, page_once(nn, runs["A"].parent / "page.html", runs["A"], runs["B"], *chosen))
     yield page
     page.context.close()
     assert page.complaints == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from browsing import SIZES, OpenPage, write_page
+from browsing import SIZES, OpenPage, page_once, write_page
 from conftest import Command
 
 from data_scripts.idx import read_split
@@ -97,8 +97,8 @@ def snapshots_page(nn: Command, small: Path, replayable: Path, browser: "Browser
     """The page of a 784-12-10 network with 6 snapshots of its training."""
     if not replayable.exists():
         assert nn("train", small, "--set", "training.snapshots=6", "--run-dir", replayable, "--quiet").code == 0
-    file, _ = write_page(nn, replayable, "--weight", "2,4,7", "--example", "9", "--batch", "40")
-    page = OpenPage(browser, file)
+    chosen = ("--weight", "2,4,7", "--example", "9", "--batch", "40")
+    page = OpenPage(browser, page_once(nn, replayable.parent / "page.html", replayable, *chosen))
     yield page
     page.context.close()
     assert page.complaints == []

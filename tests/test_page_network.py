@@ -22,10 +22,9 @@ L = len(SIZES) - 1
 
 
 @pytest.fixture
-def still_page(nn: Command, run: Path, browser: "Browser") -> Iterator[OpenPage]:
+def still_page(page_file: Path, browser: "Browser") -> Iterator[OpenPage]:
     """The page that `open_page` opens, for a user who prefers reduced motion."""
-    file, _ = write_page(nn, run, "--weight", "3,4,7", "--example", "9", "--batch", "40")
-    page = OpenPage(browser, file, reduced_motion="reduce")
+    page = OpenPage(browser, page_file, reduced_motion="reduce")
     yield page
     page.context.close()
     assert page.complaints == []
