@@ -40,6 +40,16 @@ def complete_key(context: click.Context, parameter: click.Parameter, begun: str)
     return _those([f"{key}=" for key in KEYS], begun)
 
 
+set_option = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=complete_key,
+    help="Override a value. Can be repeated.",
+)
+
+
 def _those(words: list[str], begun: str) -> "list[CompletionItem]":
     """Return the words that begin so. Where there are none, the shell completes files."""
     from click.shell_completion import CompletionItem

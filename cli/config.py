@@ -2,19 +2,12 @@
 
 import click
 
-from .completion import complete_config, complete_key
+from .completion import complete_config, set_option
 
 
 @click.command(short_help="Print a complete configuration, or the JSON Schema.")
 @click.argument("config", default="mnist", required=False, shell_complete=complete_config)
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_key,
-    help="Override a value. Can be repeated.",
-)
+@set_option
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of configurations instead.")
 def config(config: str, overrides: tuple[str, ...], schema: bool) -> None:
     """Print a complete configuration, without training.

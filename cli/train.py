@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .completion import complete_config, complete_key, complete_run
+from .completion import complete_config, complete_run, set_option
 from .output_files import FILE
 from .runs import shell_quoted
 from .text import note, printable
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Train a network, or continue an interrupted run.")
 @click.argument("config", required=False, shell_complete=complete_config)
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_key,
-    help="Override a value. Can be repeated.",
-)
+@set_option
 @click.option("--run-dir", metavar="DIR", help="Write the run to this new directory. Default: a new one under runs/.")
 @click.option(
     "--data-dir",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..completion import complete_config, complete_key
+from ..completion import complete_config, set_option
 from ..launcher import launched
 from ..text import counted, note, printable
 
@@ -32,14 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--random", metavar="N", type=click.IntRange(1), help="Try N random points of the grid, not all of it.")
 @click.option("--seeds", metavar="N", type=click.IntRange(1, 1000), help="Train each setting with N seeds. Default: 3.")
-@click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_key,
-    help="Override a value. Can be repeated.",
-)
+@set_option
 @click.option("--name", metavar="NAME", help="Write into sweeps/NAME. Default: the recipe and the time.")
 @click.option("--resume", metavar="NAME", help="Finish the sweep sweeps/NAME.")
 @click.option(
