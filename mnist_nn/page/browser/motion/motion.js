@@ -47,6 +47,7 @@ export class Motion {
     this.keep(first.n > 0);
     this.steps += 1;
     this.uniform = this.alike(examples);
+    this.change = null; // until it is measured: a pause may come first
     stepDownhill(network, gradient, rate);
     yield* this.measure();
     for (const example of examples) {

@@ -2,7 +2,7 @@
 // the steps taken on it, and the slide.
 
 // The part of the address after "#". A drawing, an entered number and a change by hand are not in it.
-export function linkOf(state, { examples, motion, trace }) {
+export function linkOf(state, { examples, motion }) {
   const { place, example, over, direction, slide, tour } = state;
   const { moment, uniform } = motion;
   const p = place.k === null ? ["bias", [place.l, place.j]] : ["weight", [place.l, place.j, place.k]];
@@ -13,7 +13,7 @@ export function linkOf(state, { examples, motion, trace }) {
     ["steps", uniform?.steps],
     ["over", uniform ? over : null],
     ["rate", uniform?.rate],
-    ["show", direction === "backward" && trace ? direction : null],
+    ["show", direction === "backward" ? direction : null],
     ["slide", slide],
     ["tour", tour === null ? null : tour + 1],
   ];
