@@ -5,6 +5,7 @@ This module and the top of each command's module import only click, so that `nn 
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from .predicting.command import predict
 from .run_table import list_runs
 from .sweeping.command import sweep
 from .train import train
+
+PATIENCE = 2.0  # seconds for process 0 to explain what all processes have met: a launcher ends all when one has left
 
 
 class InOrder(click.Group):
@@ -108,7 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if failure is None:
             raise
         common = isinstance(error, click.UsageError | Interrupted | KeyboardInterrupt)  # to all processes of a launcher
-        code = failure.code if common and launched().rank else report(failure)
+        if common and launched().rank:
+            time.sleep(PATIENCE)
+            code = failure.code
+        else:
+            code = report(failure)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -27,8 +27,8 @@ def inspect(nn: Command, *arguments: object) -> dict:
 def test_the_json_has_the_documented_fields(nn: Command, run: Path) -> None:
     document = inspect(nn, run, "--weight", "1,3,400", "--check")
     assert list(document) == [
-        "sizes", "activation", "output", "cost_function", "split", "examples", "cost", "layers", "weight", "paths",
-        "check", "route", "diagnosis",
+        "sizes", "activation", "output", "cost_function", "split", "source", "examples", "cost", "layers", "weight",
+        "paths", "check", "route", "diagnosis",
     ]  # fmt: skip
     assert list(document["layers"][0]) == [
         "layer", "weights", "dC_dw_norm", "dC_db_norm", "largest", "mean_sigma_prime", "saturated", "step_ratio",

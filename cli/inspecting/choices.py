@@ -1,4 +1,4 @@
-"""What the user chose to inspect: a network, one of its parameters, and examples."""
+"""What the user chose to inspect: a network, and one of its parameters."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..text import counted, note, printable
+from ..text import note, printable
 
 if TYPE_CHECKING:
     from mnist_nn import Network
     from mnist_nn.explaining.parameter import Parameter
     from mnist_nn.runs.checkpoint import Checkpoint
     from mnist_nn.training.state import GradientNorms
-
-DEFAULT_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -111,20 +109,3 @@ def choose_parameter(
     if k is not None and k >= n_prev:
         raise click.UsageError(f"{name}: layer {layer - 1} has neurons 0 to {n_prev - 1}, no neuron {k}")
     return parameter
-
-
-def choose_examples(split: str, available: int, example: int | None, batch: int | None) -> range:
-    """Return the numbers of the examples to average over. They include the example to take apart.
-
-    Raises UsageError if the split does not have them.
-    """
-    if example is not None and example >= available:
-        raise click.UsageError(f"--example {example}: the {split} split has examples 0 to {available - 1}")
-    if batch is not None and batch > available:
-        raise click.UsageError(f"--batch {batch}: the {split} split has {counted(available, 'example')}")
-    if example is not None and batch is None:
-        return range(example, example + 1)
-    count = batch or min(DEFAULT_BATCH, available)
-    if example is not None and example >= count:
-        raise click.UsageError(f"--example {example}: is not among the first {count} examples; use a larger --batch")
-    return range(count)

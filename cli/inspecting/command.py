@@ -55,6 +55,8 @@ def parse_indices(_: click.Context, option: click.Parameter, value: str | None) 
     metavar="N",
     help="Average over the first N examples. Default: 64, or with --example only that example.",
 )
+@click.option("--image", metavar="FILE", type=FILE, help="Use the digit on this picture, found as by `nn predict`.")
+@click.option("--label", type=click.IntRange(0, 9), metavar="N", help="The digit that was meant on --image.")
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
@@ -89,6 +91,8 @@ def inspect_gradients(
     split: Literal["train", "validation"] | None,
     example: int | None,
     batch: int | None,
+    image: Path | None,
+    label: int | None,
     depth: int | None,
     html: Path | None,
     checkpoint: Literal["best", "last"] | None,
@@ -112,6 +116,7 @@ def inspect_gradients(
     \b
     nn inspect-gradients                                the largest derivative
     nn inspect-gradients --weight 2,4,12 --example 9    one weight, one example
+    nn inspect-gradients --image 7.jpg --label 7        your own handwriting
     nn inspect-gradients --html page.html               explore in a browser
     nn inspect-gradients RUN RUN --html page.html       two runs side by side
     nn inspect-gradients chain --init                   the chapter's network
@@ -121,12 +126,13 @@ def inspect_gradients(
     from mnist_nn.page.report import make_report
 
     from ..data_directory import with_data
-    from ..loading import load_split
-    from .choices import check_comparable, choose_examples, choose_parameter, find_subject
+    from .choices import check_comparable, choose_parameter, find_subject
+    from .examples import check_choice, choose_examples, choose_picture
     from .files import check_files, write_files
 
     if other is not None and html is None:
         raise click.UsageError("two RUNs are compared on a page: add --html page.html, or name one RUN")
+    check_choice(image, label, split, example, batch)
     subject = find_subject(run, checkpoint, init)
     compared = None if other is None else find_subject(other, checkpoint, init)
     if compared is not None:
@@ -134,13 +140,15 @@ def inspect_gradients(
     network, state = subject.checkpoint.network, subject.checkpoint.state
     parameter = choose_parameter(network, weight, bias)
     config = with_data(subject.checkpoint.config, None, data_dir)
-    split = split or ("validation" if config.data.validation else "train")
-    examples = load_split(config, split)
-    indices = choose_examples(split, len(examples), example, batch)
+    if image is not None and label is not None:
+        chosen = choose_picture(subject, image, label)
+    else:
+        chosen = choose_examples(config, split, example, batch)
+    indices = chosen.indices
     check_files(save, html, network.parameters.size, len(indices), networks=1 if compared is None else 2)
 
-    chosen = examples[indices.start : indices.stop]
-    inspection = Inspection(network, COSTS[config.cost], chosen, list(indices))
+    inspected = chosen.examples[indices.start : indices.stop]
+    inspection = Inspection(network, COSTS[config.cost], inspected, list(indices))
     largest = inspection.largest() if parameter is None else parameter
     shown = None if parameter is None and example is None else indices.index(example or 0)
     if depth is None:
@@ -153,7 +161,8 @@ def inspect_gradients(
         subject.name,
         config,
         inspection,
-        split=split,
+        split=chosen.split,
+        picture=chosen.picture,
         epoch=state.epoch,
         is_trained=bool(state.epoch or state.step),
         parameter=parameter,
@@ -163,7 +172,7 @@ def inspect_gradients(
         check=checked,
         differences=_differences(inspection, largest) if checked else [],
     )
-    written = write_files(save, html, report, examples, subject, compared)
+    written = write_files(save, html, report, chosen.examples, subject, compared)
     if as_json:
         import json
 

@@ -54,7 +54,7 @@ def _heading(report: Report, terminal: Terminal) -> list[str]:
     activation = "/".join(dict.fromkeys([config.network.activation, config.network.output]))
     lines = [
         f"{sizes} {activation}, {config.cost.replace('_', ' ')}",
-        f"{which} of the {report.split} split: C = {cost(float(inspection.C.mean()))}",
+        f"{which} of {report.source}: C = {cost(float(inspection.C.mean()))}",
     ]
     wrong = [i for i in range(len(indices)) if answers[i] != labels[i] and inspection.are_classes]
     if wrong:

@@ -68,9 +68,7 @@ def explain(
     config, state = checkpoint.config, checkpoint.state
     chosen = range(min(BATCH, len(examples)))
     inspection = Inspection(checkpoint.network, COSTS[config.cost], examples[np.array(chosen)], list(chosen))
-    report = make_report(
-        name, config, inspection, split="given", epoch=state.epoch, is_trained=bool(state.epoch or state.step)
-    )
+    report = make_report(name, config, inspection, epoch=state.epoch, is_trained=bool(state.epoch or state.step))
     return Explanation(name, render_page(report, examples, history))
 
 

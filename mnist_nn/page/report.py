@@ -20,8 +20,9 @@ MAX_EXPANDED = 30  # parameters of a network whose whole ∇C is shown
 
 @dataclass(frozen=True)
 class Report:
-    """All results of one inspection, with the name, configuration and split that they belong to.
+    """All results of one inspection, with the name, configuration and examples that they belong to.
 
+    The examples are of a `split`, or the digit on a `picture`, or else were given.
     `rate_of` is the epoch to which `learning_rate` belongs: the next epoch, or the last one of a finished training.
     If the parameter's neuron is hidden, `route` begins with the sum over paths that gives its ∂C_i/∂a. `entries` is
     the whole ∇C_i of a network that is small enough to read, else empty. `diagnosis` says what is wrong with the
@@ -30,7 +31,8 @@ class Report:
 
     name: str
     config: Config
-    split: str
+    split: str | None
+    picture: str | None
     learning_rate: float
     rate_of: Literal["next", "last"]
     inspection: Inspection
@@ -43,13 +45,19 @@ class Report:
     check: GradientCheck | None
     differences: list[Difference]
 
+    @property
+    def source(self) -> str:
+        """Where the examples are from."""
+        return f"the {self.split} split" if self.split else self.picture or "the given examples"
+
 
 def make_report(
     name: str,
     config: Config,
     inspection: Inspection,
     *,
-    split: str,
+    split: str | None = None,
+    picture: str | None = None,
     epoch: int,
     is_trained: bool,
     parameter: Parameter | None = None,
@@ -81,6 +89,7 @@ def make_report(
         name=name,
         config=config,
         split=split,
+        picture=picture,
         learning_rate=rate,
         rate_of="last" if is_over else "next",
         inspection=inspection,
@@ -104,6 +113,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "output": report.config.network.output,
         "cost_function": report.config.cost,
         "split": report.split,
+        "source": report.source,
         "examples": report.inspection.indices,
         "cost": float(report.inspection.C.mean()),
         "layers": [

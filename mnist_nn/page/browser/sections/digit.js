@@ -138,7 +138,7 @@ function mountPictures(above, below, data, update, seen, outputs) {
   );
   const gallery = html(
     "div",
-    { class: "gallery", "aria-label": `${data.examples.length} images of the ${data.split} split` },
+    { class: "gallery", "aria-label": `${data.examples.length} images of ${data.source}` },
     pictures,
   );
   const paintGallery = mountGallery(gallery, pictures, data);

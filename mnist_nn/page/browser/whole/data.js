@@ -39,7 +39,7 @@ export const readData = async (embedded) => {
     // the run beside this one, on the same examples, or null
     other: embedded.other && (await readRun(embedded.other, trace, rows, shown)),
     trace,
-    split: trace.split,
+    source: trace.source,
     side: embedded.side,
     deslant: embedded.deslant,
     digits:
