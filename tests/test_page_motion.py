@@ -358,3 +358,110 @@ def test_a_phone_shows_the_drawing_and_its_effect(nn: Command, run: Path, browse
         assert box["y"] + box["height"] <= 740
         assert box["x"] + box["width"] <= 360
     page.context.close()
+
+
+# By touch, with axe, by keyboard
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+EXAMPLE = ("--weight", "2,4,7", "--example", "9", "--batch", "40")
+
+
+@pytest.fixture
+def phone(nn: Command, snapshots_page: OpenPage, replayable: Path, browser: "Browser") -> Iterator[OpenPage]:
+    """The same page on a phone."""
+    page = OpenPage(browser, page_once(nn, replayable.parent / "page.html", replayable, *EXAMPLE), **PHONE)
+    yield page
+    page.context.close()
+    assert page.complaints == []
+
+
+def test_touch_chooses_steps_and_replays(phone: OpenPage) -> None:
+    phone.find("#neuron-2-6").tap()
+    assert phone.parameter().startswith("w(2)[6,")
+    phone.page.touchscreen.tap(*phone.on_wire(3, 0.5))
+    assert phone.parameter() == "w(2)[6,3]"
+    phone.find(".input-picture").tap(position={"x": 1, "y": 1})
+    assert "This pixel is empty" in phone.text(".chain > .why")
+    unfold = phone.find("[data-key='unfold-z']")
+    unfold.tap()
+    assert unfold.get_attribute("aria-expanded") == "true"
+    phone.find("#show-backward").locator("..").tap()
+    assert phone.find("svg.backward").count() == 1
+    phone.find("#rate").tap()
+    phone.find("#rate").fill("3")
+    phone.find("#ten").tap()
+    settled(phone, 10)
+    assert re.search(r"→ \d", phone.text("#transport"))
+    phone.find("#play").tap()
+    phone.find("#play").tap()
+    phone.find("#reset").tap()
+    phone.find("#time").tap(position={"x": 3, "y": 5})
+    assert "before training" in phone.text(".moment")
+    phone.find("#theme").select_option("dark")
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_touch_turns_slides_and_the_tour(phone: OpenPage) -> None:
+    """A slide is as wide as the phone, and scrolls."""
+    phone.find("#start-slides").tap()
+    for _ in range(len(phone.find("#present option").all()) - 1):
+        assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+        phone.find("#slide-next").tap()
+    phone.find("#present select").select_option("replay-weights")
+    phone.find("#replay-play").tap()
+    phone.find("#replay-play").tap()
+    phone.find("#slide-end").tap()
+    phone.find("#start-tour").tap()
+    phone.find("#tour-next").tap()
+    assert phone.text("#tour h2").startswith("2 of")
+    phone.find("#tour-end").tap()
+    assert phone.find("#tour").is_hidden()
+
+
+def test_the_buttons_do_not_move_under_the_pointer(snapshots_page: OpenPage) -> None:
+    before = snapshots_page.find("#ten").bounding_box()
+    snapshots_page.find("#ten").click()
+    settled(snapshots_page, 10)
+    assert snapshots_page.find("#ten").bounding_box() == before
+
+
+@pytest.mark.parametrize(
+    ("scheme", "start", "title", "turn"),
+    [("light", "#start-slides", "#present .count", "#slide-next"), ("dark", "#start-tour", "#tour h2", "#tour-next")],
+    ids=["slides", "tour"],
+)
+def test_axe_finds_nothing_serious_in_slides_and_tour(
+    scheme: str, start: str, title: str, turn: str, snapshots_page: OpenPage
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: pip install -e '.[browser]'")
+    snapshots_page.find("#theme").select_option(scheme)
+    snapshots_page.find("#ten").click()
+    settled(snapshots_page, 10)
+    snapshots_page.find(start).click()
+    seen = ""
+    while seen != (now := snapshots_page.text(title)):
+        violations = axe.Axe().run(snapshots_page.page).response["violations"]
+        serious = [v["id"] + ": " + v["nodes"][0]["html"] for v in violations if v["impact"] in ("serious", "critical")]
+        assert serious == [], now
+        seen = now
+        if snapshots_page.text(turn) != "finish":
+            snapshots_page.find(turn).click()
+
+
+def test_the_keyboard_keeps_its_place(snapshots_page: OpenPage) -> None:
+    """The focus goes on where a button is disabled or hidden. Esc ends the slides and the tour."""
+    focused = "document.activeElement.id"
+    keyboard = snapshots_page.page.keyboard
+    snapshots_page.find("#step").press("Enter")
+    settled(snapshots_page, 1)
+    snapshots_page.find("#back").press("Enter")
+    snapshots_page.wait_until(f"{focused} === 'step'")
+    snapshots_page.find("#start-slides").press("Enter")
+    snapshots_page.find("#present select").press("End")
+    assert snapshots_page.text("#present .count").split(" of ")[0] != "1"
+    snapshots_page.find("#slide-end").press("Enter")
+    snapshots_page.wait_until(f"{focused} === 'start-slides'")
+    snapshots_page.find("#start-tour").press("Enter")
+    snapshots_page.find("#tour").wait_for()
+    keyboard.press("Escape")
+    snapshots_page.wait_until(f"{focused} === 'start-tour'")

@@ -1,6 +1,17 @@
 // The building blocks of the equations: symbols of the chain, and columns with a number below each symbol.
 
-import { formula, fraction, html, identifier, mathml, numeral, operator, sumOver, variable } from "../parts/dom.js";
+import {
+  bracket,
+  formula,
+  fraction,
+  html,
+  identifier,
+  mathml,
+  numeral,
+  operator,
+  sumOver,
+  variable,
+} from "../parts/dom.js";
 import { symbolOf } from "../mathematics/place.js";
 
 // Functions that return the variables of the chain as MathML. Each call makes a new element.
@@ -16,8 +27,6 @@ export function variablesOf(state) {
   };
 }
 
-// Parentheses stay as small as their line.
-const bracket = (sign) => mathml("mo", { stretchy: "false" }, sign);
 export const parenthesized = (...parts) => mathml("mrow", {}, bracket("("), ...parts, bracket(")"));
 const minus = () => operator("−");
 

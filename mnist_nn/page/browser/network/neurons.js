@@ -54,7 +54,12 @@ function drawNeurons(column, title, data, update) {
     };
     parts.element = svg(
       "g",
-      { id: `neuron-${l}-${i}`, class: "neuron", transform: `translate(${column.xs[i]} ${column.ys[i]})` },
+      {
+        id: `neuron-${l}-${i}`,
+        class: "neuron",
+        role: l === 0 && "img",
+        transform: `translate(${column.xs[i]} ${column.ys[i]})`,
+      },
       svg("rect", { x: -cell / 2, y: -cell / 2, width: cell + label, height: cell, class: "target" }),
       svg("circle", { r: radius, class: "edge" }),
       parts.activation,
@@ -66,7 +71,11 @@ function drawNeurons(column, title, data, update) {
     return parts;
   });
   const elements = neurons.map(({ element }) => element);
-  const group = svg("g", { "aria-label": l === 0 ? "the inputs" : `the neurons of layer ${l}` }, elements);
+  const group = svg(
+    "g",
+    l === 0 ? { role: "group", "aria-label": "the inputs" } : { "aria-label": `the neurons of layer ${l}` },
+    elements,
+  );
   const choose = (j) => update({ place: strongestInto(data.current, l, j) });
   const select = l === 0 ? () => {} : listbox(group, elements, () => 1, choose);
   const shown = { direction: null, digits: null, chosen: undefined, source: undefined };
@@ -125,7 +134,7 @@ function drawMany(column, title, data, update) {
     width: across * cell,
     height: (rows + 1) * cell,
     class: "grid",
-    ...(l > 0 && { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": n - 1 }),
+    ...(l > 0 ? { role: "slider", tabindex: 0, "aria-valuemin": 0, "aria-valuemax": n - 1 } : { role: "img" }),
     "aria-label": l === 0 ? "the inputs" : `the neurons of layer ${l}`,
     click: ({ clientX, clientY, currentTarget }) => {
       const box = currentTarget.getBoundingClientRect();

@@ -1,6 +1,7 @@
 // The numbers below the drawing: the sum of the chosen neuron, and the part that a connection has in a sum.
 
 import {
+  bracket,
   counted,
   formula,
   fraction,
@@ -68,7 +69,6 @@ const signedNumber = (value) => ({ value, format: number });
 const unsignedNumber = (value) => ({ value, format: unsigned });
 const inFormula = (value) => ({ value, format: unsigned, name: "mn" });
 
-const parenthesis = (side) => mathml("mo", { stretchy: "false" }, side);
 const step = (...parts) => html("span", {}, ...parts);
 
 // A number of a sum, with its name below it.
@@ -125,7 +125,7 @@ function weightedSumOf(network, { passed }, l, j) {
         step("= ", of_z),
         step(
           "and ",
-          formula(variable("a", l, j), operator("="), identifier("σ"), parenthesis("("), z(), parenthesis(")")),
+          formula(variable("a", l, j), operator("="), identifier("σ"), bracket("("), z(), bracket(")")),
           " = ",
           of_a,
         ),
@@ -166,9 +166,9 @@ function sensitivityOf(network, state, l, j) {
         sumOver("j"),
         variable("w", l + 1, "j", j),
         sigmaPrime(),
-        parenthesis("("),
+        bracket("("),
         variable("z", l + 1, "j"),
-        parenthesis(")"),
+        bracket(")"),
         fraction(C(), variable("a", l + 1, "j")),
       ),
       "=",
@@ -181,13 +181,13 @@ function sensitivityOf(network, state, l, j) {
 // 2(a − y), or (a − y) / a(1 − a).
 function costSlope({ costName }, a, y, again) {
   const difference = mathml("mrow", {}, a, operator("−"), y);
-  if (costName === "squared_error") return [numeral(2), parenthesis("("), difference, parenthesis(")")];
+  if (costName === "squared_error") return [numeral(2), bracket("("), difference, bracket(")")];
   return [
     mathml(
       "mfrac",
       {},
       difference,
-      mathml("mrow", {}, again(), parenthesis("("), numeral(1), operator("−"), again(), parenthesis(")")),
+      mathml("mrow", {}, again(), bracket("("), numeral(1), operator("−"), again(), bracket(")")),
     ),
   ];
 }
@@ -224,7 +224,7 @@ function shareOf(network, state, place, kind) {
   const { back, passed } = state;
   const C = () => variable("C", null, state.C_index);
   const slope = () => fraction(C(), variable("a", l, j));
-  const through = () => [sigmaPrime(), parenthesis("("), variable("z", l, j), parenthesis(")"), slope()];
+  const through = () => [sigmaPrime(), bracket("("), variable("z", l, j), bracket(")"), slope()];
   const factors = [unsignedNumber(back.da_dz[l][j]), unsignedNumber(back.dC_da[l][j])];
   if (k === null) {
     return [

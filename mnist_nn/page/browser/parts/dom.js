@@ -85,10 +85,13 @@ export function variable(letter, layer, ...index) {
   const above =
     layer === null
       ? null
-      : mathml("mrow", {}, mathml("mo", {}, "("), mathml("mn", {}, String(layer)), mathml("mo", {}, ")"));
+      : mathml("mrow", {}, bracket("("), mathml("mn", {}, String(layer)), bracket(")"));
   const name = above && indexed.length ? "msubsup" : above ? "msup" : indexed.length ? "msub" : "mrow";
   return mathml(name, { class: `is-${letter}` }, base, indexed.length ? below : null, above);
 }
+
+// Parentheses stay as small as their line.
+export const bracket = (sign) => mathml("mo", { stretchy: "false" }, sign);
 
 // A number, a letter that counts, or a word.
 const indexElement = (i) => (typeof i === "number" ? "mn" : i.length === 1 ? "mi" : "mtext");

@@ -464,7 +464,15 @@ function mountBothCurves(root, runs, data) {
   const charts = recorded.some(Boolean)
     ? [
         ["cost", { title: `cost C of the training, on ${on}`, yName: "C", format: unsigned }],
-        ["accuracy", { title: `accuracy of the training, on ${on}`, yName: "accuracy", format: percent }],
+        [
+          "accuracy",
+          {
+            title: `accuracy of the training, on ${on}`,
+            yName: "accuracy",
+            format: percent,
+            formatTick: (share) => `${100 * share}%`,
+          },
+        ],
       ].map(([name, options]) => {
         const chart = mountChart(root, { ...options, series, xName: "steps" });
         const lines = recorded.map((metrics) => ({ x: metrics?.step ?? [], y: metrics?.[`${kind}_${name}`] ?? [] }));

@@ -14,6 +14,7 @@ import {
   unsigned,
   variable,
 } from "../parts/dom.js";
+import { liveSentence } from "../parts/live.js";
 import { named } from "../mathematics/place.js";
 
 const SPEEDS = [1, 2, 5, 10, 20, 60]; // steps a second
@@ -47,15 +48,18 @@ export function mountTransport(root, { motion, player }, update) {
       update({});
     }),
   };
-  const where = html("p", { class: "where", role: "status" });
+  const where = html("span", { class: "where", role: "status" });
+  const result = liveSentence("span", { class: "result" });
   root.append(
-    where,
     html("div", { class: "buttons", role: "group", "aria-label": "gradient descent" }, Object.values(buttons)),
+    html("p", {}, where, result.element), // after the buttons, which must not move under the pointer
   );
   return () => {
     document.body.classList.toggle("moving", player.isBusy);
+    const focused = document.activeElement;
     buttons.back.disabled = !motion.kept.length;
     buttons.reset.disabled = !motion.kept.length && !motion.steps;
+    if (focused?.disabled && root.contains(focused)) buttons.step.focus();
     setText(buttons.play.firstChild, player.plays ? "❚❚" : "▶");
     setText(buttons.play.lastChild, player.plays ? "pause" : "play");
     const taken = [
@@ -63,7 +67,15 @@ export function mountTransport(root, { motion, player }, update) {
       ...(motion.edits ? [`+ ${counted(motion.edits, "change")} by hand`] : []),
     ];
     setText(where, [motion.moment.name, ...taken].join(" "));
+    result.set(resultOf(motion.change));
   };
+}
+
+// What the last steps did to C, in a few words.
+function resultOf(change) {
+  if (change?.kind !== "steps") return "";
+  if (!Number.isFinite(change.after)) return ": {C} is no longer a number";
+  return `: {C} ${distinguishable(change.C, change.after).join(" → ")}`;
 }
 
 const button = (id, sign, name, click) =>

@@ -84,7 +84,7 @@ function mountTimeLine(root, snapshots, data, update) {
     root.closest("section").dataset.at = timer ? "playing" : String(at);
     slider.value = String(at < 0 ? last : at);
     slider.classList.toggle("elsewhere", at < 0);
-    const name = at < 0 ? `not on the time line: ${motion.moment.name}` : motion.moment.name.replace("snapshot: ", "");
+    const name = at < 0 ? `${motion.moment.name}, which is not on the time line` : motion.moment.name.replace("snapshot: ", "");
     slider.setAttribute("aria-valuetext", name);
     label.replaceChildren(name);
   };

@@ -7,7 +7,7 @@ import { heatMapNeuron, strongestInto } from "../mathematics/place.js";
 const MOST_PICTURES = 1024;
 const MOST_WEIGHTS = MOST_PICTURES * 784; // fewer pictures are shown if they are larger than MNIST's
 const PICTURE_GAP = 1; // pixels around each picture, in the colour --rule
-const TALLEST = 380; // CSS pixels of the sheet, if a smaller scale can keep it
+const TALLEST = 400; // CSS pixels of the sheet, if a smaller scale can keep it
 const SHADES = 255; // from no colour to the full colour
 
 // Mount the pictures. Returns `render(state)`. It reads the weights of the network anew in every call.
@@ -210,7 +210,7 @@ export function mountWeights(root, data, update) {
 // rows of equal length where possible.
 function pictureGrid(count, side, width) {
   const pitch = side + PICTURE_GAP;
-  for (let scale = Math.max(1, Math.ceil(112 / side)); ; scale--) {
+  for (let scale = Math.max(1, Math.ceil(112 / side)); ; scale -= 0.5) {
     const most = Math.max(1, Math.floor((width / scale - PICTURE_GAP) / pitch));
     const rows = Math.ceil(count / most);
     if (scale > 1 && (rows * pitch * scale > TALLEST || most < Math.min(count, 4))) continue;

@@ -41,7 +41,7 @@ function stopsOf(data) {
             "en",
           )} weights, in layers of ${sizes.join("–")} neurons. The chapter begins with one neuron in each layer. Every connection here works like the one there.`,
       ],
-      task: hasMany ? "Choose another example." : "Change an input.",
+      task: hasMany ? "Choose another example in section 1." : "Change an input in section 1.",
       done: (now, then) => now.x !== then.x,
     },
     {
@@ -76,7 +76,7 @@ function stopsOf(data) {
         formula(a(state), operator("="), identifier("σ"), operator("("), z(state), operator(")")),
         ` = ${unsigned(state.passed.a[state.place.l][state.place.j])}.`,
       ],
-      task: "Click a neuron, and unfold its sum.",
+      task: "Click a neuron. Then unfold its sum in section 3.",
       done: (now, then) => now.place !== then.place,
     },
     {
@@ -250,10 +250,13 @@ export function mountTour(root, data, update) {
   const task = html("p", { class: "task", "aria-live": "polite" });
   const back = html("button", { type: "button", id: "tour-back", click: () => go(-1) }, "◀ back");
   const next = html("button", { type: "button", id: "tour-next", click: () => go(1) });
-  const end = html("button", { type: "button", id: "tour-end", click: () => update({ tour: null }) }, "end the tour");
+  const end = html("button", { type: "button", id: "tour-end", click: () => update({ tour: null }) }, "end (Esc)");
   root.append(title, text, task, html("p", { class: "buttons" }, back, next, end));
   let reached = null; // the stop, and the state in which it was reached
   let isDone = false;
+  addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && data.current.tour !== null && !data.current.slide) update({ tour: null });
+  });
 
   function go(by) {
     const to = data.current.tour + by;
@@ -276,7 +279,10 @@ export function mountTour(root, data, update) {
     document.body.classList.toggle("touring", Boolean(stop));
     for (const section of document.querySelectorAll("main > section"))
       section.classList.toggle("toured", section.id === `section-${stop?.at[1]}`);
-    if (!stop) return (reached = null);
+    if (!stop) {
+      if (reached) document.getElementById("start-tour").focus({ preventScroll: true });
+      return (reached = null);
+    }
     if (reached?.tour !== state.tour) return reach(state);
     isDone ||= stop.done(state, reached.state);
     title.textContent = `${state.tour + 1} of ${stops.length} · ${stop.title}`;
