@@ -20,7 +20,7 @@ def differences(then: dict[str, Any], now: dict[str, Any], *, sharded: bool) -> 
     """
     found = []
     for part, keys in (
-        ("versions", ("nn", "numpy", "numba", "scipy")),
+        ("versions", ("nn", "numpy", "scipy", "numba")),
         ("machine", ("processor", "model", "blas", *(() if sharded else ("threads",)))),
     ):
         before, after = then.get(part, {}), now[part]
@@ -42,9 +42,10 @@ def _processor_model() -> str:
 
 
 def _blas() -> Any:
-    """Return the loaded BLAS libraries that threadpoolctl knows: NumPy's, and SciPy's if steps are compiled."""
-    import numpy  # noqa: F401 - loads the BLAS
+    """Return the loaded BLAS libraries that threadpoolctl knows: SciPy's, which multiplies, and NumPy's."""
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    import mnist_nn.product  # noqa: F401 - loads the BLAS
 
     return ThreadpoolController().select(user_api="blas")
 
@@ -79,10 +80,10 @@ def kernels() -> list[str]:
 
 
 def load_compiler() -> None:
-    """Load Numba and the BLAS of the compiled steps. Numba keeps their code in the user's cache directory.
+    """Load Numba. It keeps the compiled steps in the user's cache directory.
 
-    The environment variable NUMBA_CACHE_DIR names another directory. Raises ConfigError if Numba or SciPy is missing,
-    or if Numba cannot compile.
+    The environment variable NUMBA_CACHE_DIR names another directory. Raises ConfigError if Numba is missing or cannot
+    compile.
     """
     from platformdirs import user_cache_path
 
@@ -118,11 +119,11 @@ def choose_threads(config: "Config", workers: "Workers") -> AbstractContextManag
 def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False) -> dict[str, Any]:
     """Return the versions, the processor, the BLAS, and the numbers of threads and processes, for run.json.
 
-    `compiled` adds the versions of Numba and SciPy, on which compiled steps depend.
+    `compiled` adds the version of Numba, on which compiled steps depend.
     """
-    import numpy as np
+    import scipy  # type: ignore[import-untyped]
 
-    build: Any = np.show_config(mode="dicts")
+    build: Any = scipy.show_config(mode="dicts")
     blas = build.get("Build Dependencies", {}).get("blas", {})
     name = str(blas.get("name", "unknown"))
     here = cores()
@@ -130,8 +131,7 @@ def describe_machine(workers: "Workers | None" = None, *, compiled: bool = False
         "versions": {
             "nn": version("mnist-nn"),
             "python": platform.python_version(),
-            "numpy": np.__version__,
-            **({package: version(package) for package in ("numba", "scipy")} if compiled else {}),
+            **{package: version(package) for package in ("numpy", "scipy", *(("numba",) if compiled else ()))},
         },
         "machine": {
             "platform": platform.platform(),

@@ -46,7 +46,7 @@ def _print_version(verbose: bool) -> None:
         from .machine import describe_machine
 
         here = describe_machine()
-        for name in ("python", "numpy"):
+        for name in ("python", "numpy", "scipy"):
             click.echo(f"{name} {here['versions'][name]}")
         click.echo(f"BLAS {here['machine']['blas']}")
 

@@ -21,9 +21,7 @@ pytest_plugins = ["browsing"]  # the fixtures that need a browser
 
 ROOT = Path(__file__).resolve().parent.parent
 
-needs_numba = pytest.mark.skipif(
-    find_spec("numba") is None or find_spec("scipy") is None, reason="needs Numba and SciPy: pip install numba scipy"
-)
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="needs Numba: pip install numba")
 
 
 @dataclass

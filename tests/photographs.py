@@ -1,15 +1,23 @@
 """Handwritten digits as photographs: ink on paper, light, lens and camera, all drawn from one random generator.
 
-python tests/photographs.py predict.png     draws the stages of `nn predict` for the documents
+python tests/photographs.py predict.png             draws the stages of `nn predict` for the documents
+python tests/photographs.py losses RUN MNIST N      counts the photographs that each stage loses, of N in each row, with
+                                                    the network of a run and the test images in the directory MNIST
 """
 
 import io
 import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+if TYPE_CHECKING:
+    from nn_cli.predicting.reader import Reader
 
 INKS = [(25, 25, 30), (35, 45, 130), (20, 60, 160), (150, 30, 40), (60, 60, 65), (20, 90, 50), (90, 85, 85)]
 PAPERS = [(250, 250, 247), (244, 238, 222), (235, 238, 242), (226, 214, 190)]
@@ -24,21 +32,34 @@ class Camera:
     rules: bool = True  # lines or squares on the paper
     turned: bool = True  # up to 10 degrees, and in perspective
     light: bool = True  # a gradient and a shadow
-    lens: bool = True  # blur and noise
+    blur: bool = True
+    noise: bool = True
     jpeg: bool = True
 
 
-SCAN = Camera(*[False] * 6)
-STAGES = [("a scan: black on white", SCAN)]
-for name, what in [
-    ("pens and papers", "pens"), ("turned, in perspective", "turned"), ("gradient and shadow", "light"),
-    ("lines and squares", "rules"), ("blur and noise", "lens"), ("JPEG", "jpeg"),
-]:  # fmt: skip
-    STAGES.append((name, replace(STAGES[-1][1], **{what: True})))
+SCAN = Camera(*[False] * 7)
+CONDITIONS = {
+    "everything": Camera(),
+    "nothing: black ink on white": SCAN,
+    "pens and papers": replace(SCAN, pens=True),
+    "lines or squares": replace(SCAN, rules=True),
+    "turned, in perspective": replace(SCAN, turned=True),
+    "a gradient and a shadow": replace(SCAN, light=True),
+    "blur": replace(SCAN, blur=True),
+    "noise": replace(SCAN, noise=True),
+    "JPEG": replace(SCAN, jpeg=True),
+}
+STAGES = ["strokes", "lines", "pieces", "image", "answer"]
+COVERED = 0.8  # of the digit's pixels: with fewer strokes it is lost
 
 
 def photograph(image: np.ndarray, random: np.random.Generator, camera: Camera | None = None, side: int | None = None) -> Image.Image:  # fmt: skip
     """One MNIST digit (28, 28), somewhere on a sheet of 300 to 2000 pixels."""
+    return photograph_and_ink(image, random, camera, side)[0]
+
+
+def photograph_and_ink(image: np.ndarray, random: np.random.Generator, camera: Camera | None = None, side: int | None = None) -> tuple[Image.Image, np.ndarray]:  # fmt: skip
+    """The same photograph, and how much ink truly lies on each pixel."""
     side = side or int(np.exp(random.uniform(np.log(300), np.log(2000))))
     width, height = (side, int(side * random.uniform(0.75, 1))) if random.random() < 0.5 else (int(side * random.uniform(0.75, 1)), side)  # fmt: skip
     size = random.uniform(0.25, 0.7) * min(width, height)
@@ -55,10 +76,10 @@ def sheet(images: np.ndarray, random: np.random.Generator, camera: Camera | None
         size = cell * random.uniform(0.55, 0.7)
         x, y = (np.array([i % across, i // across]) + 1 + random.uniform(-0.06, 0.06, 2)) * cell
         placed.append((image, float(x), float(y), size))
-    return _taken(placed, (across + 1) * cell, (rows + 1) * cell, random, camera or Camera())
+    return _taken(placed, (across + 1) * cell, (rows + 1) * cell, random, camera or Camera())[0]
 
 
-def _taken(placed: list[tuple[np.ndarray, float, float, float]], width: int, height: int, random: np.random.Generator, camera: Camera) -> Image.Image:  # fmt: skip
+def _taken(placed: list[tuple[np.ndarray, float, float, float]], width: int, height: int, random: np.random.Generator, camera: Camera) -> tuple[Image.Image, np.ndarray]:  # fmt: skip
     size = float(np.median([each[3] for each in placed]))
     ink_colour, paper_colour = np.array(INKS[0]), np.array((255, 255, 255))
     level = 110.0  # of MNIST's grey that counts as ink: lower is a wider pen
@@ -76,22 +97,26 @@ def _taken(placed: list[tuple[np.ndarray, float, float, float]], width: int, hei
     page += ink[..., None] * (np.minimum(ink_colour, paper_colour).astype(np.float32) - page)
     picture = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
     if camera.turned:
-        picture = _turn(picture, random, tuple(int(v) for v in paper_colour))
+        turned = _turn(picture.size, random)
+        picture = _seen(picture, turned, tuple(int(v) for v in paper_colour))
+        ink = np.asarray(_seen(Image.fromarray(ink), turned, 0)).clip(0, 1)
     light = np.asarray(picture, np.float32)
     if camera.light:
         light = light * _light((height, width), random)[..., None]
-    if camera.lens:
+    if camera.blur:
         blur = random.uniform(0, 0.012) * size
         soft = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(blur))
+        light = np.asarray(soft, np.float32)
+    if camera.noise:
         noise = random.standard_normal((height, width, 1), np.float32) * np.float32(random.uniform(1, 7))
-        light = np.asarray(soft, np.float32) + noise * np.array([1, 0.9, 1.1], np.float32)
+        light = light + noise * np.array([1, 0.9, 1.1], np.float32)
     picture = Image.fromarray(np.clip(light, 0, 255).astype(np.uint8))
     if camera.jpeg:
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=int(random.integers(40, 95)))
         picture = Image.open(file)
         picture.load()
-    return picture
+    return picture, ink
 
 
 def _write(ink: np.ndarray, image: np.ndarray, x: float, y: float, size: float, level: float) -> None:
@@ -119,9 +144,9 @@ def _rule(page: np.ndarray, size: float, random: np.random.Generator) -> None:
             page[line] = np.minimum(page[line], colour)
 
 
-def _turn(picture: Image.Image, random: np.random.Generator, paper: tuple[int, ...]) -> Image.Image:
-    """Turn by up to 10 degrees, and look at it from the side."""
-    width, height = picture.size
+def _turn(size: tuple[int, int], random: np.random.Generator) -> list[float]:
+    """The coefficients of a turn by up to 10 degrees, seen from the side."""
+    width, height = size
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
     angle = np.radians(random.uniform(-10, 10))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -130,8 +155,12 @@ def _turn(picture: Image.Image, random: np.random.Generator, paper: tuple[int, .
     rows = []
     for (u, v), (x, y) in zip(corners, seen, strict=True):
         rows += [[u, v, 1, 0, 0, 0, -x * u, -x * v], [0, 0, 0, u, v, 1, -y * u, -y * v]]
-    coefficients = np.linalg.solve(np.array(rows), seen.ravel())
-    return picture.transform(picture.size, Image.Transform.PERSPECTIVE, list(coefficients), Image.Resampling.BICUBIC, fillcolor=paper)  # fmt: skip
+    return list(np.linalg.solve(np.array(rows), seen.ravel()))
+
+
+def _seen(picture: Image.Image, turned: list[float], beyond: float | tuple[int, ...]) -> Image.Image:
+    """A picture turned, with the colour `beyond` its borders."""
+    return picture.transform(picture.size, Image.Transform.PERSPECTIVE, turned, Image.Resampling.BICUBIC, fillcolor=beyond)  # fmt: skip
 
 
 def _light(shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
@@ -195,5 +224,67 @@ def draw_stages(path: Path) -> None:
     figure.quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
+def print_losses(run: Path, mnist: Path, count: int) -> None:
+    """Print for each condition alone how many of `count` photographs are read right, and where the others are lost."""
+    print(f"| photographs with | {' | '.join(STAGES)} | still read right |\n|{'---|' * (len(STAGES) + 2)}")
+    with ProcessPoolExecutor() as pool:
+        rows = [pool.submit(losses, run, mnist, count, camera) for camera in CONDITIONS.values()]
+        for name, row in zip(CONDITIONS, rows, strict=True):
+            lost = row.result()
+            share = f"{100 * (1 - lost.total() / count):.1f} %"
+            print(f"| {name} | {' | '.join(str(lost[stage]) for stage in STAGES)} | {share} |", flush=True)
+
+
+def losses(run: Path, mnist: Path, count: int, camera: Camera) -> Counter[str]:
+    """How many photographs each stage loses, of test digits that the network reads right without a photograph."""
+    from nn_cli.predicting.reader import Reader
+
+    from data_scripts.idx import read_split
+    from mnist_nn import load_checkpoint
+
+    path = run / "checkpoints/best.safetensors"
+    reader = Reader(path, load_checkpoint(path))
+    images, labels = (np.asarray(array) for array in read_split(mnist, "test"))
+    right = np.flatnonzero(reader.answer(list(images))[1].argmax(axis=1) == labels)
+    chosen = np.random.default_rng(0).permutation(right)[:count]
+    lost: Counter[str] = Counter()
+    for i in chosen:
+        picture, ink = photograph_and_ink(images[i], np.random.default_rng([0, int(i)]), camera)
+        if stage := lost_at(np.asarray(picture.convert("L")), ink, labels[i], reader):
+            lost[stage] += 1
+    return lost
+
+
+def lost_at(grey: np.ndarray, ink: np.ndarray, label: int, reader: "Reader") -> str | None:
+    """The stage at which a photograph is lost, None if it is read right.
+
+    strokes  not COVERED by what was taken for strokes
+    lines    no longer, after ruled lines were taken out
+    pieces   not exactly one digit was found
+    image    misread, but read right from its true ink by MNIST's recipe
+    answer   misread also from its true ink: the network does not know the digit in this pen, or turned so far
+    """
+    from data_scripts.mnist_recipe import mnist_image
+    from mnist_nn.pictures.digits import find_digits
+
+    def is_read(found: np.ndarray) -> bool:
+        return int(reader.answer([mnist_image(found)])[1].argmax()) == label
+
+    stages = find_digits(grey)
+    if len(stages.digits) == 1 and is_read(stages.digits[0].ink):
+        return None
+    written = ink > 0.5
+    if stages.inked.strokes[written].mean() < COVERED:
+        return "strokes"
+    if stages.strokes[written].mean() < COVERED:
+        return "lines"
+    if len(stages.digits) != 1:
+        return "pieces"
+    return "image" if is_read(ink) else "answer"
+
+
 if __name__ == "__main__":
-    draw_stages(Path(sys.argv[1]))
+    if sys.argv[1] == "losses":
+        print_losses(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    else:
+        draw_stages(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
-# The packages of mnist_nn, and the packages that each may import. Everything may import errors and randomness.
+# The packages of mnist_nn, and the packages that each may import. Everything may import errors, product and randomness.
 ROOMS: dict[str, set[str]] = {
     "chapter": set(),
     "configuration": {"chapter"},
@@ -69,7 +69,7 @@ def test_packages_of_mnist_nn_import_only_lower_packages() -> None:
         room, inside, _ = stem.partition(".")
         for name in imported_modules(stem, tree):
             target = name.split(".")[0]
-            if inside and target not in (room, "errors", "randomness"):
+            if inside and target not in (room, "errors", "product", "randomness"):
                 assert target in ROOMS[room], f"{stem} imports {name}"
 
 
@@ -87,8 +87,8 @@ def test_mnist_nn_has_no_circular_imports() -> None:
 
 
 def test_the_chapters_files_import_only_numpy_and_earlier_files() -> None:
-    """A few modules of the standard library are allowed too."""
-    allowed = {"numpy", "numpy.typing", "collections.abc", "dataclasses", "typing", "itertools"}
+    """The product and a few modules of the standard library are allowed too."""
+    allowed = {"..product", "numpy", "numpy.typing", "collections.abc", "dataclasses", "typing", "itertools"}
     chapter = {stem: tree for stem, tree in modules("mnist_nn") if stem.startswith("chapter.")}
     assert set(chapter) == {f"chapter.{name}" for name in [*CHAPTER, "__init__"]}
     for i, name in enumerate(CHAPTER):

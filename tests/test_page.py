@@ -188,7 +188,7 @@ def test_the_pages_mathematics_equals_pythons(browser: "Browser", random: np.ran
         for l in network.layers:
             for name, expected in (
                 ("z", inspection.passed.z[l]), ("a", inspection.passed.a[l]), ("da_dz", inspection.back.da_dz[l]),
-                ("dC_da", inspection.dC_da(l)), ("dC_dz", inspection.dC_dz(l)),
+                ("dC_da", inspection.dC_da(l)), ("dC_dz", inspection.back.dC_dz[l]),
             ):  # fmt: skip
                 np.testing.assert_allclose(
                     answer[name][l - 1], expected[:, 0], rtol=1e-12, atol=1e-15, err_msg=f"{hidden} {output} {cost}"
@@ -672,6 +672,12 @@ def test_axe_finds_no_serious_violation_at_any_width(
         assert serious == [], state
         assert open_page.page.evaluate("document.documentElement.scrollWidth") <= width
     open_page.context.close()
+
+
+def test_axe_finds_no_serious_violation_on_the_chains_page(chain_page: OpenPage) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: pip install -e '.[browser]'")
+    violations = axe.Axe().run(chain_page.page).response["violations"]
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
 def test_printing_hides_the_controls_and_keeps_the_numbers(open_page: OpenPage) -> None:

@@ -240,7 +240,7 @@ def test_equal_values_have_equal_colours_in_both_runs(pair: OpenPage, runs: dict
     pictures = np.array(pair.page.eval_on_selector_all(".compare-heat", read)).reshape(2, 2, 784, 3)
     inspections = [inspection_of(best_of(run), digits, [EXAMPLE]) for run in runs.values()]
     weights = np.array([i.network.w[1][3] for i in inspections], dtype=float)
-    gradients = np.array([i.dC_dz(1)[3, 0] * i.passed.a[0][:, 0] for i in inspections])
+    gradients = np.array([i.back.dC_dz[1][3, 0] * i.passed.a[0][:, 0] for i in inspections])
     for n, values in enumerate((weights, gradients)):
         share = (np.abs(values) / np.abs(values).max())[..., None]
         expected = paper + np.where(values[..., None] < 0, minus - paper, plus - paper) * share

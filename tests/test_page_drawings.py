@@ -1,7 +1,8 @@
-"""The page's line charts, and its pictures of the first layer's weights: what they paint, say and choose."""
+"""The page's line charts, its pictures of the first layer's weights, and the pictures that it opens."""
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import photographs
 import pytest
-from browsing import SIZES
-from PIL import Image
+from browsing import SIZES, OpenPage
+from conftest import Command
+from PIL import Image, ImageDraw
 
-from mnist_nn import load_checkpoint
+from data_scripts.synthetic import draw_digits
+from mnist_nn import Network, forward, load_checkpoint
 from mnist_nn.page.file import module, texts
 
 if TYPE_CHECKING:
@@ -436,3 +440,122 @@ def test_an_empty_chart_says_that_it_has_no_values(drawing: "Page") -> None:
     assert label(drawing) == "Cost: no values yet"
     assert drawing.evaluate("picked") == []
     assert drawing.locator(".chart-value").all_inner_texts() == ["–"]
+
+
+# Pictures that are opened
+
+
+def png(picture: "Image.Image | np.ndarray[Any, Any]") -> bytes:
+    file = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(open_page: OpenPage, *files: tuple[str, bytes]) -> None:
+    """Drop files beside the sheet. The browser must not open them itself."""
+    make = """files => {
+        const transfer = new DataTransfer();
+        for (const [name, bytes] of files) transfer.items.add(new File([Uint8Array.from(bytes)], name));
+        return transfer;
+    }"""
+    transfer = open_page.page.evaluate_handle(make, [[name, list(content)] for name, content in files])
+    send = """([kind, dataTransfer]) => {
+        const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+        return document.querySelector("main").dispatchEvent(event);
+    }"""
+    for kind in ("dragover", "drop"):
+        has_default = open_page.page.evaluate(send, [kind, transfer])
+        assert not has_default
+
+
+def own_digit(open_page: OpenPage) -> "np.ndarray[Any, Any]":
+    """The bytes (28, 28) of the opened picture, but for the rounding of the colours."""
+    open_page.find(".seen[aria-label^='your own digit']").wait_for()
+    open_page.find("#answer").wait_for()
+    read = "one => Array.from(one.getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0))"
+    paper = np.array(open_page.page.eval_on_selector(".seen", read))
+    return (255 - paper).reshape(28, 28) * 255 / 238  # the colour of ink is 17
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_picture_of_28_by_28_keeps_its_bytes(inverted: bool, open_page: OpenPage, run: Path) -> None:
+    """All activations are those of the same bytes. Black on white is inverted."""
+    (image,), _ = draw_digits(1, 3)
+    drop(open_page, ("digit.png", png(255 - image if inverted else image)))
+    np.testing.assert_allclose(own_digit(open_page), image, atol=1)
+    trained = load_checkpoint(run / "checkpoints/best.safetensors").network
+    network = Network(SIZES, dtype=np.float64)
+    network.parameters[:] = trained.parameters
+    expected = forward(network, image.reshape(784, 1) * (1 / 255)).a
+    for l, found in open_page.activations(SIZES).items():
+        np.testing.assert_allclose(found, expected[l][:, 0], rtol=1e-12)
+
+
+def test_a_photograph_is_read_as_nn_predict_does(nn: Command, run: Path, open_page: OpenPage, tmp_path: Path) -> None:
+    """By the button and dropped. What the network sees differs by a pixel's shift at most."""
+    images, labels = draw_digits(20, 4)
+    for digit in (2, 7):
+        photograph = photographs.photograph(images[labels == digit][0], np.random.default_rng(digit), side=400)
+        file = tmp_path / f"{digit}.png"
+        file.write_bytes(png(photograph))
+        (predicted,) = json.loads(nn("predict", file, "--run", run, "--json").out)["pictures"][0]["digits"]
+        open_page.find("#clear").click()
+        if digit == 2:
+            drop(open_page, (file.name, file.read_bytes()))
+        else:
+            open_page.find("#open input").set_input_files(file)
+        found, expected = own_digit(open_page), np.array(predicted["seen"])
+        shifted = [np.roll(expected, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+        assert min(np.abs(found - image).mean() for image in shifted) < 8
+        assert open_page.text("#answer") == str(predicted["answer"])
+
+
+def _drawn(*lines: tuple[int, int, int, int], paper: int = 255) -> bytes:
+    picture = Image.new("L", (300, 200), paper)
+    for line in lines:
+        ImageDraw.Draw(picture).line(line, 0, 8)
+    return png(picture)
+
+
+BAR = (100, 50, 100, 150)
+UNREADABLE = {
+    "text": (b"seven", "is not a picture that this browser can read; save it as PNG or JPEG."),
+    "cut": (_drawn(BAR)[:60], "is not a picture that this browser can read; save it as PNG or JPEG."),
+    "blank": (_drawn(), "has no digit on it; write with a darker pen, go nearer, or cut it to the digit."),
+    "small": (png(np.full((28, 28), 255, np.uint8)), "is blank; write a digit on it."),
+    "black": (_drawn(paper=0), "has no digit on it; write with a darker pen, go nearer, or cut it to the digit."),
+    "two": (_drawn(BAR, (200, 50, 200, 150)), "has 2 digits on it; cut it to one of them, or let nn predict read them all."),
+    "ruled": (_drawn(BAR, (0, 100, 300, 100), (60, 20, 80, 20)), "has ruled lines as dark as the ink; nn predict takes them out."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_unreadable_file_is_refused_in_a_sentence(name: str, open_page: OpenPage) -> None:
+    """The example stays. The sentence goes when another is chosen."""
+    content, expected = UNREADABLE[name]
+    before = open_page.text("#cost")
+    drop(open_page, ("my file", content))
+    open_page.find("#refused:not(:empty)").wait_for()
+    assert open_page.text("#refused") == f"my file {expected}"
+    assert open_page.text("#cost") == before
+    open_page.find("#example-3").click()
+    assert open_page.text("#refused") == ""
+
+
+def test_of_several_files_none_is_opened(open_page: OpenPage) -> None:
+    drop(open_page, ("a.png", _drawn(BAR)), ("b.png", _drawn(BAR)))
+    open_page.find("#refused:not(:empty)").wait_for()
+    assert open_page.text("#refused") == (
+        "a.png is one of several files; the page reads one, and nn predict all of them."
+    )
+
+
+def test_a_picture_can_be_pasted(open_page: OpenPage) -> None:
+    (image,), _ = draw_digits(1, 3)
+    paste = """bytes => {
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([Uint8Array.from(bytes)], "image.png"));
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }"""
+    open_page.page.evaluate(paste, list(png(image)))
+    np.testing.assert_allclose(own_digit(open_page), image, atol=1)

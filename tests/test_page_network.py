@@ -93,7 +93,7 @@ def test_the_number_of_drawn_paths_is_right(still_page: OpenPage, inspection: In
     turn_back(still_page)
     drawn = 0
     for l in range(1, L):
-        carried = np.abs(inspection.network.w[l + 1] * inspection.dC_dz(l + 1)[:, 9:10])
+        carried = np.abs(inspection.network.w[l + 1] * inspection.back.dC_dz[l + 1][:, 9:10])
         drawn += int((carried >= 0.02 * carried.max()).sum())
     assert f"{drawn} of {12 * 8 + 8 * 10} paths drawn" in still_page.text(".legends")
 
@@ -164,7 +164,7 @@ def test_a_connection_shows_its_term_and_its_share(still_page: OpenPage, inspect
 def test_backward_the_nearest_path_is_chosen_by_a_click(still_page: OpenPage, inspection: Inspection) -> None:
     """Here it is the strongest path from layer 3 to layer 2. It is highlighted first."""
     turn_back(still_page)
-    carried = np.abs(inspection.network.w[3] * inspection.dC_dz(3)[:, 9:10])
+    carried = np.abs(inspection.network.w[3] * inspection.back.dC_dz[3][:, 9:10])
     j, k = divmod(int(carried.argmax()), carried.shape[1])
     find = """([from, to]) => {
         document.querySelector(".stage").scrollIntoView({ block: "center" });

@@ -19,9 +19,6 @@ from PIL import Image
 from data_scripts.idx import read_split
 from data_scripts.mnist_recipe import mnist_image
 from data_scripts.synthetic import draw_digits
-
-pytest.importorskip("scipy", reason="needs SciPy: pip install -e '.[pictures]'")
-
 from mnist_nn.pictures.digits import find_digits
 from mnist_nn.pictures.ordering import reading_order
 from mnist_nn.pictures.pieces import Box
@@ -305,6 +302,8 @@ BAD = {
     "text": (b"seven", "is not a picture that nn can read; save it as PNG, JPEG, WebP, BMP, GIF, TIFF or PPM"),
     "empty": (b"", "is not a picture that nn can read; save it as PNG, JPEG, WebP, BMP, GIF, TIFF or PPM"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture that nn can read; save"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC or AVIF picture, which nn cannot read; save or send it as JPEG"),
+    "avif": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "is a HEIC or AVIF picture, which nn cannot read; save or send it as JPEG"),
     "tiny": (_saved(GREY.resize((3, 5)), "PNG"), "has 3 × 5 pixels; a digit needs 8 × 8 or more"),
     "flat": (_saved(GREY.resize((300, 2)), "PNG"), "has 300 × 2 pixels; a digit needs 8 × 8 or more"),
     "100 megapixels": (_png(10_000, 10_000), "has 10,000 × 10,000 pixels, more than 50 million; make it smaller"),

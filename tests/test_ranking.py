@@ -58,7 +58,8 @@ def test_the_difference_must_exceed_students_t(freedom: float, needed: float) ->
 
 def test_the_table_of_students_t_is_right() -> None:
     """The tabled values to two decimals: rounded, so at most 0.005 away."""
-    stats = pytest.importorskip("scipy.stats", reason="needs Numba and SciPy: pip install numba scipy")
+    from scipy import stats
+
     for freedom, t in enumerate([*T_95, T_95_BEYOND], 1):
         assert t == pytest.approx(stats.t.ppf(0.975, freedom), abs=0.0051)
 

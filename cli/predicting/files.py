@@ -18,6 +18,7 @@ SMALLEST = 8  # pixels on the shorter side
 LONGEST = 2000  # pixels: larger pictures are scaled down to it
 AS_IT_IS = (28, 28)
 ORIENTATION = 0x0112  # the EXIF tag
+HEIF = {b"ftyphei", b"ftyphev", b"ftypmif", b"ftypmsf", b"ftypavi"}  # how HEIC and AVIF files begin, after 4 bytes
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # its values, and the numbers of Pillow's transpositions
 
 
@@ -61,6 +62,11 @@ def read_picture(path: Path) -> Picture:
                 image.draft("L", (LONGEST, LONGEST))  # a large JPEG is unpacked in half its size or less
                 return Picture(path, _grey(image, turn), size)
     except UnidentifiedImageError:
+        if _is_heif(path):
+            raise PictureError(
+                f"{path}: is a HEIC or AVIF picture, which nn cannot read; save or send it as JPEG "
+                "(iPhone: Settings, Camera, Formats, Most Compatible)"
+            ) from None
         known = "PNG, JPEG, WebP, BMP, GIF, TIFF or PPM"
         raise PictureError(f"{path}: is not a picture that nn can read; save it as {known}") from None
     except Image.DecompressionBombError:
@@ -70,6 +76,12 @@ def read_picture(path: Path) -> Picture:
             raise PictureError(f"{path}: cannot be read: {error.strerror}; name another picture") from None
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PictureError(f"{path}: is damaged: {reason}; save or send the picture again") from None
+
+
+def _is_heif(path: Path) -> bool:
+    """Whether a file begins as the pictures of many telephones do."""
+    with path.open("rb") as file:
+        return file.read(11)[4:] in HEIF
 
 
 def _check(path: Path, image: "Image.Image") -> None:

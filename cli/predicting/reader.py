@@ -106,16 +106,8 @@ def _as_mnist(grey: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
 
 
 def _found(picture: Picture) -> "list[tuple[int, Box, NDArray[np.uint8]]]":
-    """Return the row, the box and the image of each digit on a picture. Raises ClickException without SciPy."""
-    import click
-
+    """Return the row, the box and the image of each digit on a picture."""
     from data_scripts.mnist_recipe import mnist_image
-
-    try:
-        import scipy  # type: ignore[import-untyped]  # noqa: F401
-    except ModuleNotFoundError:
-        way = "pip install 'mnist-nn[pictures]'"
-        raise click.ClickException(f"finding digits on pictures needs the package scipy: {way}") from None
     from mnist_nn.pictures.digits import find_digits
 
     return [(digit.row, digit.box, mnist_image(digit.ink)) for digit in find_digits(picture.grey).digits]

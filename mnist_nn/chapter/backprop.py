@@ -13,20 +13,33 @@ from typing import Any
 
 import numpy as np
 
+from ..product import N, T, product
 from .activation import Array
 from .cost import Cost
-from .network import ByLayer, ForwardPass, Network, SetOnce, aligned_zeros, layer_views, require_columns
+from .network import (
+    ByLayer,
+    ForwardPass,
+    Network,
+    SetOnce,
+    aligned_zeros,
+    empty_columns,
+    layer_views,
+    require_columns,
+)
 
 
 class Gradient(SetOnce):
     """∇C as one vector, laid out like `Network.parameters`, with views into it.
 
     dC_dw[l] has shape (n_l, n_(l−1)) and dC_db[l] (n_l, 1). Both are averages over the batch, times the `scale` that
-    you passed to `backprop`. A copy has a vector of its own.
+    you passed to `backprop`. A `vector` that you pass is used without a copy; by default it is a new one of zeros. A
+    copy has a vector of its own.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._lay_out(network.sizes, aligned_zeros(network.parameters.size, network.parameters.dtype))
+    def __init__(self, network: Network, vector: Array | None = None) -> None:
+        if vector is None:
+            vector = aligned_zeros(network.parameters.size, network.parameters.dtype)
+        self._lay_out(network.sizes, vector)
 
     def _lay_out(self, sizes: tuple[int, ...], vector: Array) -> None:
         self.sizes, self.vector = sizes, vector
@@ -50,8 +63,8 @@ def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
 class BackwardPass:
     """The results of backpropagation for m examples: arrays of shape (n_l, m) for each layer, and the gradient.
 
-    Column k belongs to example k. In dC_da[l] it is ∂C_k/∂a^(l) times `share`, in dC_dz[l] ∂C_k/∂z^(l) times `share`,
-    and in da_dz[l] σ′(z^(l)). dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
+    Column k belongs to example k: dC_da[l] is ∂C_k/∂a^(l), dC_dz[l] is ∂C_k/∂z^(l), and da_dz[l] is σ′(z^(l)). They
+    are stored column by column. dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
     """
 
     dC_da: ByLayer
@@ -59,24 +72,13 @@ class BackwardPass:
     dC_dz: ByLayer
     gradient: Gradient
     dz_db: Array  # shape (m, 1): 1 for every example
-    share: Array  # one number: scale/m, and with scale 1 the chapter's 1/n
 
     @classmethod
     def empty(cls, network: Network, m: int, gradient: Gradient | None = None) -> "BackwardPass":
         """Buffers for m examples. You can pass them to `backprop` for every batch of this size."""
-        dtype = network.parameters.dtype
-
-        def buffers() -> ByLayer:
-            return {l: np.empty((network.sizes[l], m), dtype) for l in network.layers}
-
-        return cls(
-            buffers(), buffers(), buffers(), gradient or Gradient(network), np.ones((m, 1), dtype), np.empty((), dtype)
-        )
-
-
-def weigh(dC: Array, share: Array) -> None:
-    """Multiply every example's derivative by its share of the average, in place."""
-    np.multiply(dC, share, dC)
+        dC_da, da_dz, dC_dz = (empty_columns(network, m) for _ in range(3))
+        dz_db = np.ones((m, 1), network.parameters.dtype)
+        return cls(dC_da, da_dz, dC_dz, gradient or Gradient(network), dz_db)
 
 
 def to_weighted_sum(da_dz: Array, dC_da: Array, dC_dz: Array) -> None:
@@ -84,32 +86,40 @@ def to_weighted_sum(da_dz: Array, dC_da: Array, dC_dz: Array) -> None:
     np.multiply(da_dz, dC_da, dC_dz)
 
 
-def to_parameters(dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array) -> None:
-    """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples."""
-    if len(dz_db) == 1:
-        np.dot(dC_dz, a_prev.T, dC_dw)  # for one column np.matmul would not use the fast library, BLAS
-    else:
-        np.matmul(dC_dz, a_prev.T, dC_dw)  # np.dot would first fill its result with zeros
-    np.dot(dC_dz, dz_db, dC_db)
-
-
 def to_previous_layer(w: Array, dC_dz: Array, dC_da_prev: Array) -> None:
     """∂C/∂a_k^(l−1) = Σ_j w_jk^(l) ∂C/∂z_j^(l), over every path j."""
-    np.dot(w.T, dC_dz, dC_da_prev)
+    product(w.T, N, dC_dz, N, dC_da_prev)
+
+
+def to_parameters(
+    dC_dz: Array, a_prev: Array, dz_db: Array, dC_dw: Array, dC_db: Array, times: float, keep: float
+) -> None:
+    """∂C/∂w^(l) = ∂C/∂z^(l) a^(l−1) and ∂C/∂b^(l) = ∂C/∂z^(l) · 1, each summed over the examples.
+
+    The sums are multiplied by `times`, and added to `keep` times what dC_dw and dC_db held.
+    """
+    product(a_prev, N, dC_dz, T, dC_dw.T, times, keep)
+    product(dC_dz, N, dz_db, N, dC_db, times, keep)
 
 
 def backprop(
-    network: Network, cost: Cost, passed: ForwardPass, y: Array, out: BackwardPass | None = None, *, scale: float = 1.0
+    network: Network,
+    cost: Cost,
+    passed: ForwardPass,
+    y: Array,
+    out: BackwardPass | None = None,
+    *,
+    scale: float = 1.0,
+    keep: float = 0.0,
 ) -> BackwardPass:
     """∇C of a batch and every derivative on the way, from its forward pass and the desired outputs y (n_L, m).
 
-    C = (1/m) Σ_k C_k. So every example's derivatives are multiplied by 1/m where the chain begins. Every sum over the
-    examples is then an average: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
+    C = (1/m) Σ_k C_k. So the sums over the examples are multiplied by 1/m: ∂C/∂w = (1/m) Σ_k ∂C_k/∂w.
 
-    With `scale` the chain begins with scale/m, and the result is scale · ∇C. `scale=η` gives the step η ∇C without
-    another pass over the parameters. Raises ValueError for a cost that does not fit the output layer, and for a forward
-    pass or a y that does not fit the network. With `out` (see `BackwardPass.empty`) nothing is allocated, and these two
-    are not checked.
+    With `out` (see `BackwardPass.empty`) nothing is allocated, and the gradient becomes keep · gradient + scale · ∇C.
+    It can be laid over any vector, such as the parameters: with keep 1 and scale −η they take the step w ← w − η ∇C.
+    Raises ValueError for a cost that does not fit the output layer, and for a forward pass or a y that does not fit the
+    network. With `out` these two are not checked.
     """
     L, w, a = network.L, network.w, passed.a
     if cost.output is not None:
@@ -121,19 +131,17 @@ def backprop(
         out = BackwardPass.empty(network, y.shape[1])
     dC_da, da_dz, dC_dz = out.dC_da, out.da_dz, out.dC_dz
     dC_dw, dC_db = out.gradient.dC_dw, out.gradient.dC_db
-    out.share.fill(scale / y.shape[1])
+    share = scale / y.shape[1]
 
     if cost.dC_dz is None:
         cost.dC_da(a[L], y, dC_da[L])
-        weigh(dC_da[L], out.share)
     for l in reversed(network.layers):
         network.activation[l].sigma_prime(a[l], da_dz[l])
         if l == L and cost.dC_dz is not None:
             cost.dC_dz(a[L], y, dC_dz[L])
-            weigh(dC_dz[L], out.share)
         else:
             to_weighted_sum(da_dz[l], dC_da[l], dC_dz[l])
-        to_parameters(dC_dz[l], a[l - 1], out.dz_db, dC_dw[l], dC_db[l])
         if l > 1:
-            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])
+            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])  # before w[l] moves, where the gradient lies over it
+        to_parameters(dC_dz[l], a[l - 1], out.dz_db, dC_dw[l], dC_db[l], share, keep)
     return out

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..product import N, T, product
 from .activation import ACTIVATIONS, Activation, ActivationName, Array
 
 ByLayer = dict[int, Array]
@@ -163,7 +164,10 @@ def _rebuilt(
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """The results of a forward pass over m examples: z[l] and a[l], each (n_l, m). a[0] is the input."""
+    """The results of a forward pass over m examples: z[l] and a[l], each (n_l, m). a[0] is the input.
+
+    They are stored column by column: the numbers of one example lie side by side.
+    """
 
     z: ByLayer
     a: ByLayer
@@ -171,17 +175,18 @@ class ForwardPass:
     @classmethod
     def empty(cls, network: Network, m: int) -> "ForwardPass":
         """Buffers for m examples. You can pass them to `forward` for every batch of this size."""
-        dtype = network.parameters.dtype
-        return cls(
-            z={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
-            a={l: np.empty((network.sizes[l], m), dtype) for l in network.layers},
-        )
+        return cls(z=empty_columns(network, m), a=empty_columns(network, m))
+
+
+def empty_columns(network: Network, m: int) -> ByLayer:
+    """A buffer (n_l, m) for each layer l ≥ 1, stored column by column."""
+    return {l: np.empty((network.sizes[l], m), network.parameters.dtype, "F") for l in network.layers}
 
 
 def weighted_sum(w: Array, a_prev: Array, b: Array, z: Array) -> None:
-    """z^(l) = w^(l) a^(l−1) + b^(l), into z of shape (n_l, m)."""
-    np.dot(w, a_prev, z)
-    np.add(z, b, z)
+    """z^(l) = b^(l) + w^(l) a^(l−1), into z of shape (n_l, m)."""
+    z[...] = b
+    product(w.T, T, a_prev, N, z, 1.0, 1.0)
 
 
 def forward(network: Network, x: Array, out: ForwardPass | None = None) -> ForwardPass:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .activation import Array
-from .backprop import Gradient
-from .network import Network, aligned_zeros, weights_within
+from .backprop import BackwardPass, Gradient, backprop
+from .cost import Cost
+from .network import ForwardPass, Network, aligned_zeros, weights_within
 
 WHOLE = slice(None)
 
@@ -81,3 +82,35 @@ class SGD:
             remember(velocity[part], self.momentum, step[part])
             step = velocity
         descend(parameters[part], step[part])
+
+    def gradient_for(self, network: Network, velocity: Array) -> Gradient:
+        """The gradient that `backprop_and_step` needs: laid over the parameters, or over v, or without v a new one."""
+        if self.momentum:
+            return Gradient(network, velocity)
+        return Gradient(network) if self.l2 else Gradient(network, network.parameters)
+
+    def backprop_and_step(
+        self,
+        network: Network,
+        cost: Cost,
+        passed: ForwardPass,
+        y: Array,
+        out: BackwardPass,
+        learning_rate: float,
+        scratch: Array | None = None,
+    ) -> None:
+        """Backpropagate (see `backprop`) and take the same step, up to rounding, in fewer passes over the parameters.
+
+        The gradient of `out` must be that of `gradient_for`. So the sums over the examples are added where they go:
+        without momentum and l2 straight into the parameters.
+        """
+        if not (self.momentum or self.l2):
+            backprop(network, cost, passed, y, out, scale=-learning_rate, keep=1.0)
+            return
+        v = backprop(network, cost, passed, y, out, scale=learning_rate, keep=self.momentum).gradient
+        if self.l2:
+            if scratch is None:
+                scratch = np.empty_like(network.parameters)
+            for l in network.layers:
+                penalize(network.w[l], learning_rate * self.l2, scratch, v.dC_dw[l])
+        descend(network.parameters, v.vector)

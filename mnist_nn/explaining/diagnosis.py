@@ -94,7 +94,7 @@ def facts_of(
         cost=float(inspection.C.mean()),
         skill=_skill(inspection),
         output_mean=float(a.mean()),
-        examples=inspection.m,
+        examples=len(inspection.indices),
         is_trained=is_trained,
         initialization=initialization,
         layers=layers,
@@ -106,10 +106,10 @@ def _skill(inspection: Inspection) -> float | None:
 
     For classes, guessing is always to answer the most frequent class. For other targets, it is their average.
     """
-    if inspection.m < MIN_EXAMPLES:
+    if len(inspection.indices) < MIN_EXAMPLES:
         return None
     if inspection.are_classes:
-        guessing = np.bincount(inspection.labels).max() / inspection.m
+        guessing = np.bincount(inspection.labels).max() / len(inspection.indices)
         correct = (inspection.answers == inspection.labels).mean()
         return float((correct - guessing) / (1 - guessing)) if guessing < 1 else None
     y, a = inspection.y, inspection.passed.a[inspection.network.L]

@@ -48,7 +48,7 @@ def expanded_gradient(inspection: Inspection, shown: int) -> Iterator[Entry]:
         layer, j, k = parameter.layer, parameter.j, parameter.k
         a = inspection.passed.a[layer - 1]
         first = Factor("1", layer, j, 1.0) if k is None else Factor("a", layer - 1, k, float(a[k, shown]))
-        product = first.value * float(inspection.dC_dz(layer)[j, shown])
+        product = first.value * float(inspection.back.dC_dz[layer][j, shown])
         yield Entry(parameter, [first, *_upwards(inspection, layer, j, shown)], product, float(mean))
 
 
@@ -56,7 +56,7 @@ def _upwards(inspection: Inspection, l: int, j: int, shown: int) -> Iterator[Fac
     """Yield the factors of ∂C_i/∂z_j^(l)."""
     network = inspection.network
     if l == network.L and inspection.cost.dC_dz is not None:
-        yield Factor("dC_dz", l, j, float(inspection.dC_dz(l)[j, shown]))
+        yield Factor("dC_dz", l, j, float(inspection.back.dC_dz[l][j, shown]))
         return
     yield Factor("da_dz", l, j, float(inspection.back.da_dz[l][j, shown]))
     if l < network.L and network.sizes[l + 1] == 1:

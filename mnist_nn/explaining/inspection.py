@@ -151,7 +151,6 @@ class Inspection:
         self.back: BackwardPass = backprop(self.network, cost, self.passed, self.y)
         self.C = cost.per_example(self.passed.z[network.L], self.passed.a[network.L], self.y)
         self.answers = classify(self.passed.a[network.L])
-        self.m = len(indices)
         if not np.isfinite([self.C.sum(), np.square(self.gradient.vector).sum()]).all():
             raise InspectionError(
                 "C or ∇C of these examples is infinite or NaN, so there is nothing to take apart; "
@@ -185,7 +184,7 @@ class Inspection:
             mean_sigma_prime=float(da_dz.mean()),
             saturated=float((da_dz < SATURATED).mean()),
             step_ratio=learning_rate * norm / size if size else None,
-            dC_dz_rms=float(np.sqrt(np.square(self.dC_dz(l)).mean())),
+            dC_dz_rms=float(np.sqrt(np.square(self.back.dC_dz[l]).mean())),
             neurons=self.network.sizes[l],
             dead=float((da_dz == 0).all(axis=1).mean()),
             is_symmetric=self._is_symmetric(l),
@@ -227,7 +226,7 @@ class Inspection:
             dz=float(a[layer - 1][k, shown]) if k is not None else 1.0,
             da_dz=float(self.back.da_dz[layer][j, shown]),
             dC_da=float(self.dC_da(layer)[j, shown]),
-            dC_dz=float(self.dC_dz(layer)[j, shown]),
+            dC_dz=float(self.back.dC_dz[layer][j, shown]),
             nudge=self._nudge(parameter, shown),
             mean=float(self.gradient.vector[parameter.index(self.network)]),
             per_example=self._per_example(parameter).tolist(),
@@ -235,7 +234,7 @@ class Inspection:
 
     def _per_example(self, parameter: Parameter) -> Array:
         """∂C_i/∂w_jk, or ∂C_i/∂b_j, of every example i."""
-        dC_dz: Array = self.back.dC_dz[parameter.layer][parameter.j] * self.m
+        dC_dz: Array = self.back.dC_dz[parameter.layer][parameter.j]
         return dC_dz if parameter.k is None else self.passed.a[parameter.layer - 1][parameter.k] * dC_dz
 
     def paths(self, layer: int, neuron: int, shown: int, through: int | None = None) -> Paths:
@@ -245,7 +244,7 @@ class Inspection:
         """
         above = layer + 1
         w, da_dz = self.network.w[above], self.back.da_dz[above]
-        dC_da, dC_dz = self.dC_da(above), self.dC_dz(above)
+        dC_da, dC_dz = self.dC_da(above), self.back.dC_dz[above]
         factors = (w[:, neuron], da_dz[:, shown], dC_da[:, shown], dC_dz[:, shown])
         terms = [Path(j, *map(float, of_path)) for j, of_path in enumerate(zip(*factors, strict=True))]
         backprop = float(self.dC_da(layer)[neuron, shown]) if layer else None
@@ -272,18 +271,10 @@ class Inspection:
             yield self.paths(l, route[l], shown, through=route[l + 1])
 
     def dC_da(self, layer: int) -> Array:
-        """∂C_i/∂a^(layer) of each example i. (The backward pass holds 1/m of it.)"""
-        L = self.network.L
-        if layer == L:
-            return self.cost.dC_da(self.passed.a[L], self.y, np.empty_like(self.y))
-        return self.back.dC_da[layer] * self.m
-
-    def dC_dz(self, layer: int) -> Array:
-        """∂C_i/∂z^(layer) of each example i: ∂a/∂z · ∂C_i/∂a, or the cost's own formula where σ′ cancels."""
-        L = self.network.L
-        if layer == L and self.cost.dC_dz is not None:
-            return self.cost.dC_dz(self.passed.a[L], self.y, np.empty_like(self.y))
-        return self.back.da_dz[layer] * self.dC_da(layer)
+        """∂C_i/∂a^(layer) of each example i, also where the backward pass has no need of it."""
+        if layer == self.network.L and self.cost.dC_dz is not None:
+            return self.cost.dC_da(self.passed.a[layer], self.y, np.empty_like(self.y))
+        return self.back.dC_da[layer]
 
     @np.errstate(over="ignore", invalid="ignore")
     def _nudge(self, parameter: Parameter, shown: int) -> Nudge:

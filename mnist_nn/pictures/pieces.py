@@ -9,6 +9,7 @@ MOST = 4000  # pieces to look at, the largest ones
 SPECK = 0.12  # of a digit's size: smaller pieces are dirt
 PART = 0.45  # of a digit's size: a smaller piece is no digit of its own
 FULL = 1.5  # of a digit's size: no larger digit is joined from pieces
+BORDER = 0.03  # of the picture's side: upright lines begin or end so near to the borders
 THIN = 0.06  # of its length: a line is thinner
 FAINT = 0.75  # of the pen's ink: a piece at the border that is fainter is a shadow
 LONG = 0.4  # of the picture's side: a line, or an edge of the paper, is longer
@@ -118,8 +119,11 @@ def _belong_together(one: Box, other: Box, size: float) -> bool:
 
 
 def _is_line(box: Box, area: int, shape: tuple[int, ...]) -> bool:
-    """Whether a piece is a ruled line, or a net of them."""
+    """Whether a piece is a ruled line, or a net of them. An upright one that ends within the picture can be a 1."""
     height, width = box.bottom - box.top, box.right - box.left
+    border = BORDER * shape[0]
+    if height > width and box.top > border and box.bottom < shape[0] - border:
+        return False
     is_long = width > LONG * shape[1] or height > LONG * shape[0]
     filled = area / (height * width)
     return is_long and (area / box.size < THIN * box.size and (min(height, width) < 0.2 * box.size or filled < 0.05))

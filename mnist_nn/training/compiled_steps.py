@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..chapter.activation import ACTIVATIONS, Array
-from ..chapter.backprop import to_parameters, to_previous_layer, to_weighted_sum, weigh
+from ..chapter.backprop import to_parameters, to_previous_layer, to_weighted_sum
 from ..chapter.cost import COSTS, Cost
 from ..chapter.network import ByLayer, Network, weighted_sum
-from ..chapter.sgd import SGD, descend, penalize, remember
+from ..chapter.sgd import SGD, descend, penalize
 from ..errors import ConfigError
 from ..examples.dataset import Batches, Examples, Labels
 from .compiled_cache import remove_unverified, sha256, write_digests
@@ -28,12 +28,12 @@ try:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Environment variable 'NUMBA")  # Numba cannot read it, and would ignore it
         import numba
-        import scipy.linalg.cython_blas  # type: ignore[import-untyped] # noqa: F401 - Numba's matrix products need it
-        from numba.extending import overload
+
+        from . import compiled_product  # noqa: F401 - it teaches Numba the product
 except ImportError as error:
     raise ConfigError(
-        f"training.compiled: true: needs Numba and SciPy ({error}); "
-        "pip install 'numba>=0.61' 'scipy>=1.13', or train anew with --set training.compiled=false"
+        f"training.compiled: true: needs Numba ({error}); "
+        "pip install 'numba>=0.61', or train anew with --set training.compiled=false"
     ) from error
 except Exception as error:  # Numba refuses the value of an environment variable, such as NUMBA_NUM_THREADS=0
     (reason, *_) = [line for line in str(error).splitlines() if line.strip()] or [""]
@@ -67,52 +67,43 @@ def keep_compiled_code(directory: Path) -> None:
     numba_settings.CACHE_DIR = numba_settings.CACHE_DIR or str(directory)
 
 
-@overload(np.matmul)
-def _matmul(a, b, out):  # type: ignore[no-untyped-def]
-    """Define np.matmul for Numba, which lacks it. For two matrices it equals np.dot."""
-    return lambda a, b, out: np.dot(a, b, out)
-
-
 def steps(  # type: ignore[no-untyped-def]
-    x_rows, y_rows, m, w, b, z, a, dC_da, da_dz, dC_dz, eta_dC_dw, eta_dC_db, dz_db, share,
-    parameters, eta_gradient, scratch, velocity, momentum, eta_l2,
-):  # fmt: skip
-    """Take one step for every m rows, in the order of `forward`, `backprop` and `SGD.step`, with their names.
+    x, y, times, keep, eta_l2, m, w, b, z, a, dC_da, da_dz, dC_dz, dC_dw, dC_db, dz_db, parameters, step, scratch
+):
+    """Take one step for every m rows, in the order of `forward` and `SGD.backprop_and_step`, with their names.
 
-    Arguments keyed by layer are tuples whose item 0 is not used. Without momentum `velocity` is empty. The first layer
-    is written out separately because Numba gives its input another type: its input is stored example by example, the
-    input of every other layer neuron by neuron.
+    Arguments keyed by layer are tuples whose item 0 is not used. x, y, z, a and the derivatives by z and a are stored
+    as rows, which Numba's types tell from columns. `step` is η ∇C or v. It is empty where the gradient lies over the
+    parameters.
     """
     L = len(w) - 1
-    for start in range(0, len(x_rows), m):
-        x, y = x_rows[start : start + m].T, y_rows[start : start + m].T
-        weighted_sum(w[1], x, b[1], z[1])
-        for l in range(2, L + 1):
-            sigma(z[l - 1], a[l - 1])
-            weighted_sum(w[l], a[l - 1], b[l], z[l])
+    for start in range(0, len(x), m):
+        x_T, y_T = x[start : start + m].T, y[start : start + m].T
+        for l in range(1, L + 1):
+            a_prev = x_T if l == 1 else a[l - 1].T
+            weighted_sum(w[l], a_prev, b[l], z[l].T)
+            if l < L:
+                sigma(z[l], a[l])
         sigma_L(z[L], a[L])
         if derivative_is_by_z:
-            derivative(a[L], y, dC_dz[L])
-            weigh(dC_dz[L], share)
+            derivative(a[L].T, y_T, dC_dz[L].T)
         else:
-            derivative(a[L], y, dC_da[L])
-            weigh(dC_da[L], share)
+            derivative(a[L].T, y_T, dC_da[L].T)
             sigma_prime_L(a[L], da_dz[L])
             to_weighted_sum(da_dz[L], dC_da[L], dC_dz[L])
-        for l in range(L, 1, -1):
-            to_parameters(dC_dz[l], a[l - 1], dz_db, eta_dC_dw[l], eta_dC_db[l])
-            to_previous_layer(w[l], dC_dz[l], dC_da[l - 1])
-            sigma_prime(a[l - 1], da_dz[l - 1])
-            to_weighted_sum(da_dz[l - 1], dC_da[l - 1], dC_dz[l - 1])
-        to_parameters(dC_dz[1], x, dz_db, eta_dC_dw[1], eta_dC_db[1])
+        for l in range(L, 0, -1):
+            a_prev = x_T if l == 1 else a[l - 1].T
+            if l > 1:
+                to_previous_layer(w[l], dC_dz[l].T, dC_da[l - 1].T)
+            to_parameters(dC_dz[l].T, a_prev, dz_db, dC_dw[l], dC_db[l], times, keep)
+            if l > 1:
+                sigma_prime(a[l - 1], da_dz[l - 1])
+                to_weighted_sum(da_dz[l - 1], dC_da[l - 1], dC_dz[l - 1])
         if eta_l2:
             for l in range(1, L + 1):
-                penalize(w[l], eta_l2, scratch, eta_dC_dw[l])
-        if len(velocity):
-            remember(velocity, momentum, eta_gradient)
-            descend(parameters, velocity)
-        else:
-            descend(parameters, eta_gradient)
+                penalize(w[l], eta_l2, scratch, dC_dw[l])
+        if len(step):
+            descend(parameters, step)
 
 
 class CompiledSteps:
@@ -125,36 +116,40 @@ class CompiledSteps:
         """`buffers` is keyed by batch size. All batches have the largest size; only the last may be smaller."""
         require_compiler()
         cost.refuse_other_output(network.activation[network.L])
-        self._number = network.parameters.dtype.type  # with a Python float Numba would compute in float64
-        self._momentum, self._l2 = self._number(sgd.momentum), sgd.l2
-        self._batches, self._buffers, self._m = batches, buffers, max(buffers)
-        scratch = np.empty_like(network.parameters) if sgd.l2 else network.parameters[:0]
+        self._number = network.parameters.dtype.type
+        self._sgd, self._batches, self._m = sgd, batches, max(buffers)
+        nothing = network.parameters[:0]
+        self._is_direct = not (sgd.momentum or sgd.l2)
+        step = nothing if self._is_direct else buffers[self._m][1].gradient.vector
+        scratch = np.empty_like(network.parameters) if sgd.l2 else nothing
 
         def arguments(m: int) -> tuple[Any, ...]:
             passed, back = buffers[m]
-            forward = map(_by_layer, (network.w, network.b, passed.z, passed.a))
-            backward = map(_by_layer, (back.dC_da, back.da_dz, back.dC_dz, back.gradient.dC_dw, back.gradient.dC_db))
-            return m, *forward, *backward, back.dz_db, back.share, network.parameters, back.gradient.vector, scratch
+            columns = (passed.z, passed.a, back.dC_da, back.da_dz, back.dC_dz)
+            rows = (_by_layer({l: array.T for l, array in arrays.items()}) for arrays in columns)
+            parts = map(_by_layer, (back.gradient.dC_dw, back.gradient.dC_db))
+            w, b = map(_by_layer, (network.w, network.b))
+            return m, w, b, *rows, *parts, back.dz_db, network.parameters, step, scratch
 
         self._arguments = {m: arguments(m) for m in buffers}
         no_examples = (np.empty((0, n), network.parameters.dtype) for n in (network.sizes[0], network.sizes[-1]))
-        no_velocity, eta_l2 = network.parameters[:0], self._number(0)
-        self._steps = _compile(
-            network, cost, (*no_examples, *self._arguments[self._m], no_velocity, self._momentum, eta_l2)
-        )
+        self._steps = _compile(network, cost, (*no_examples, *self._factors(self._m, 0.0), *self._arguments[self._m]))
 
-    def __call__(
-        self, examples: Examples, rows: Labels, sizes: Sequence[int], velocity: Array, learning_rate: float
-    ) -> None:
+    def __call__(self, examples: Examples, rows: Labels, sizes: Sequence[int], learning_rate: float) -> None:
         """Take one step for each batch of the examples at these rows. The last batch may be smaller."""
-        eta_l2 = self._number(learning_rate * self._l2)
         self._batches.examples = examples
         for x_rows, y_rows in self._batches.chunks(rows):
             whole, rest = len(x_rows) // self._m * self._m, len(x_rows) % self._m
             for m, x, y in ((self._m, x_rows[:whole], y_rows[:whole]), (rest, x_rows[whole:], y_rows[whole:])):
                 if len(x):
-                    self._buffers[m][1].share.fill(learning_rate / m)
-                    self._steps(x, y, *self._arguments[m], velocity, self._momentum, eta_l2)
+                    self._steps(x, y, *self._factors(m, learning_rate), *self._arguments[m])
+
+    def _factors(self, m: int, learning_rate: float) -> tuple[Any, Any, Any]:
+        """The factors of `steps`, as `SGD.backprop_and_step` chooses them. All have the precision of the network."""
+        number = self._number  # with a Python float Numba would compute in float64
+        if self._is_direct:
+            return number(-learning_rate / m), number(1), number(0)
+        return number(learning_rate / m), number(self._sgd.momentum), number(learning_rate * self._sgd.l2)
 
 
 def _by_layer(arrays: ByLayer) -> tuple[Array, ...]:
@@ -173,12 +168,10 @@ def _compile(network: Network, cost: Cost, arguments: tuple[Any, ...]) -> Any:
         "sigma_prime_L": output.sigma_prime,
         "derivative": cost.dC_dz or cost.dC_da,
         "weighted_sum": weighted_sum,
-        "weigh": weigh,
         "to_weighted_sum": to_weighted_sum,
         "to_parameters": to_parameters,
         "to_previous_layer": to_previous_layer,
         "penalize": penalize,
-        "remember": remember,
         "descend": descend,
     }
     own = {name: numba.njit(part, error_model="numpy") for name, part in parts.items()}  # x/0 is infinite, not an error

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..chapter.activation import Array
-from ..chapter.network import Network
 from ..configuration.schema import Config
 from ..errors import DivergenceError
 from ..examples.dataset import Examples, Labels
@@ -71,7 +69,7 @@ def train(
     workers = workers or Workers((config.training.threads or 1) if shards > 1 else 1)
     if shards % workers.processes:
         raise ValueError(f"training.shards: {shards}: cannot be shared by {workers.processes} processes")
-    loop = Loop(config, state.network, training, workers)
+    loop = Loop(config, state, training, workers)
     sample = train_sample(config.seed, training)
     settings = config.training
     snapshots = snapshot_steps(settings.snapshots, settings.epochs * loop.steps_per_epoch)
@@ -90,7 +88,7 @@ def train(
             while state.step < loop.steps_per_epoch:
                 started = time.perf_counter()
                 steps, examples, rows = next(fresh)
-                loop.run(steps, examples, rows, state.velocity, learning_rate)
+                loop.run(steps, examples, rows, learning_rate)
                 state.step = steps.last
                 state.seconds += time.perf_counter() - started
                 if not _finite(state.network.parameters.min(), state.network.parameters.max()):
@@ -110,18 +108,18 @@ def train(
 class Loop:
     """The inner loop: the slices of steps, and how they are taken."""
 
-    def __init__(self, config: Config, network: Network, training: Examples, workers: Workers) -> None:
+    def __init__(self, config: Config, state: TrainingState, training: Examples, workers: Workers) -> None:
         """Raises ConfigError where the configuration asks for compiled steps and Numba is missing."""
         n, m = len(training), min(config.training.batch_size, len(training))
-        steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops_per_step(network.sizes, m))))
+        steps_per_slice = int(max(1, min(SLICE_STEPS, SLICE_FLOPS // flops_per_step(state.network.sizes, m))))
         self.shuffling = Shuffling(config.seed, n, m, steps_per_slice, workers.rank, workers.processes)
         self.steps_per_epoch = self.shuffling.steps_per_epoch
-        self.steps = make_steps(config, network, training, m, workers)
+        self.steps = make_steps(config, state.network, state.velocity, training, m, workers)
 
     @np.errstate(all="ignore")  # `train` checks for NaN and infinity after the slice
-    def run(self, steps: Slice, examples: Examples, rows: Labels, velocity: Array, learning_rate: float) -> None:
+    def run(self, steps: Slice, examples: Examples, rows: Labels, learning_rate: float) -> None:
         """Take the steps of a slice with these rows of the examples (see `fresh_examples`)."""
-        self.steps(examples, rows, steps.sizes, velocity, learning_rate)
+        self.steps(examples, rows, steps.sizes, learning_rate)
 
 
 def _finite(*values: float) -> bool:

@@ -1,11 +1,10 @@
-"""Training steps with NumPy: forward, backprop and step for each mini-batch."""
+"""Training steps with NumPy and SciPy's BLAS: forward, then backprop and the step, for each mini-batch."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..chapter.activation import Array
-from ..chapter.backprop import BackwardPass, backprop
+from ..chapter.backprop import BackwardPass
 from ..chapter.cost import Cost
 from ..chapter.network import ForwardPass, Network, forward
 from ..examples.dataset import Batches, Examples, Labels
@@ -15,21 +14,18 @@ Buffers = dict[int, tuple[ForwardPass, BackwardPass]]  # keyed by batch size; al
 
 
 class NumpySteps:
-    """Takes training steps with NumPy. Only the gradient passes from `backprop` to the optimizer."""
+    """Takes training steps with NumPy. `buffers` has the gradient that the optimizer needs (`gradient_for`)."""
 
     def __init__(self, network: Network, cost: Cost, optimizer: Optimizer, batches: Batches, buffers: Buffers) -> None:
         self._network, self._cost, self._optimizer = network, cost, optimizer
         self._batches, self._buffers = batches, buffers
         self._scratch = np.empty_like(network.parameters) if optimizer.l2 else None
 
-    def __call__(
-        self, examples: Examples, rows: Labels, sizes: Sequence[int], velocity: Array, learning_rate: float
-    ) -> None:
+    def __call__(self, examples: Examples, rows: Labels, sizes: Sequence[int], learning_rate: float) -> None:
         """Take one step for each batch of the examples at these rows. The last batch may be smaller."""
         network, cost, optimizer, scratch = self._network, self._cost, self._optimizer, self._scratch
         self._batches.examples = examples
         for x, y in self._batches.batches(rows):
             forward_pass, backward_pass = self._buffers[x.shape[1]]
             forward(network, x, out=forward_pass)
-            backprop(network, cost, forward_pass, y, out=backward_pass, scale=learning_rate)
-            optimizer.step(network, backward_pass.gradient, velocity, learning_rate, scratch)
+            optimizer.backprop_and_step(network, cost, forward_pass, y, backward_pass, learning_rate, scratch)

@@ -17,18 +17,20 @@ from .workers import Workers
 class ShardedSteps:
     """Takes training steps with all workers. Threads also share the addition and the step, block by block."""
 
-    def __init__(self, network: Network, optimizer: Optimizer, gradient: ShardedGradient, workers: Workers) -> None:
-        self._network, self._optimizer, self._gradient, self._workers = network, optimizer, gradient, workers
+    def __init__(
+        self, network: Network, velocity: Array, optimizer: Optimizer, gradient: ShardedGradient, workers: Workers
+    ) -> None:
+        self._network, self._velocity, self._optimizer = network, velocity, optimizer
+        self._gradient, self._workers = gradient, workers
         self._scratch = np.empty_like(network.parameters) if optimizer.l2 else None
 
-    def __call__(
-        self, examples: Examples, rows: Labels, sizes: Sequence[int], velocity: Array, learning_rate: float
-    ) -> None:
+    def __call__(self, examples: Examples, rows: Labels, sizes: Sequence[int], learning_rate: float) -> None:
         """Take one step for each batch. The batches have these sizes, and `rows` are this process's rows of them."""
+        network, velocity, optimizer = self._network, self._velocity, self._optimizer
         gradient, workers = self._gradient, self._workers
 
         def step(block: slice) -> None:
-            self._optimizer.step(self._network, gradient.value, velocity, learning_rate, self._scratch, block)
+            optimizer.step(network, gradient.value, velocity, learning_rate, self._scratch, block)
 
         def add_and_step(block: slice) -> None:
             gradient.add_shards(block)

@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 from nn_cli.machine import load_compiler
 from threadpoolctl import threadpool_limits
-from work import LEARNING_RATE, Cell, digits, nn
+from work import Cell, digits, nn
 
-from mnist_nn import COSTS, SGD, Examples, Network, backprop, forward
+from mnist_nn import COSTS, Examples, Network, backprop, forward
 from mnist_nn.chapter.backprop import BackwardPass
 from mnist_nn.chapter.network import ForwardPass
 from mnist_nn.examples.dataset import Batches
+from mnist_nn.product import N, T, product
 
 
 def microseconds(function: Callable[[], object], number: int = 1000) -> float:
@@ -29,13 +30,11 @@ def step_times(cell: Cell) -> dict[str, float]:
     batches = Batches(examples, cell.m, np.float32)
     rows = np.random.default_rng(1).permutation(len(images))[: 100 * cell.m]
     passed, back = ForwardPass.empty(network, cell.m), BackwardPass.empty(network, cell.m)
-    sgd, cost = SGD(), COSTS["squared_error"]
-    velocity = sgd.new_velocity(network)
+    cost = COSTS["squared_error"]
     x, y = next(batches.batches(rows))
     forward(network, x, out=passed)
-    backprop(network, cost, passed, y, out=back, scale=LEARNING_RATE)
+    backprop(network, cost, passed, y, out=back)
     w, b, z, a, sigma = network.w, network.b, passed.z, passed.a, network.activation
-    gradient = back.gradient
 
     def in_all_layers(*functions: Callable[[int], object], layers: tuple[int, ...] = (1, 2)) -> Callable[[], None]:
         def run() -> None:
@@ -46,25 +45,25 @@ def step_times(cell: Cell) -> dict[str, float]:
         return run
 
     shuffle = microseconds(lambda: np.random.default_rng(1).permutation(len(images)), 1) * cell.m / len(images)
-    parts = {
+    return {
         "shuffle, one share of the epoch's": shuffle,
         "gather the pixels, to floats, /255": microseconds(lambda: [None for _ in batches.batches(rows)], 20) / 100,
-        "w a": microseconds(in_all_layers(lambda l: np.dot(w[l], a[l - 1], z[l]))),
-        "+ b": microseconds(in_all_layers(lambda l: np.add(z[l], b[l], z[l]))),
+        "z ← b": microseconds(in_all_layers(lambda l: np.copyto(z[l], b[l]))),
+        "z ← z + w a": microseconds(in_all_layers(lambda l: product(w[l].T, T, a[l - 1], N, z[l], 1.0, 1.0))),
         "σ": microseconds(in_all_layers(lambda l: sigma[l].sigma(z[l], a[l]))),
-        "∂C/∂a of the output, and 1/m": microseconds(
-            lambda: (cost.dC_da(a[2], y, back.dC_da[2]), np.multiply(back.dC_da[2], back.share, back.dC_da[2]))
-        ),
+        "∂C/∂a of the output": microseconds(lambda: cost.dC_da(a[2], y, back.dC_da[2])),
         "σ′": microseconds(in_all_layers(lambda l: sigma[l].sigma_prime(a[l], back.da_dz[l]))),
         "∂a/∂z · ∂C/∂a": microseconds(
             in_all_layers(lambda l: np.multiply(back.da_dz[l], back.dC_da[l], back.dC_dz[l]))
         ),
-        "∂C/∂w": microseconds(in_all_layers(lambda l: np.matmul(back.dC_dz[l], a[l - 1].T, gradient.dC_dw[l]))),
-        "∂C/∂b": microseconds(in_all_layers(lambda l: np.dot(back.dC_dz[l], back.dz_db, gradient.dC_db[l]))),
-        "∂C/∂a of the hidden layer": microseconds(lambda: np.dot(w[2].T, back.dC_dz[2], back.dC_da[1])),
+        "∂C/∂a of the hidden layer": microseconds(lambda: product(w[2].T, N, back.dC_dz[2], N, back.dC_da[1])),
+        "w ← w − η ∂C/∂w": microseconds(
+            in_all_layers(lambda l: product(a[l - 1], N, back.dC_dz[l], T, w[l].T, -1e-9, 1.0))
+        ),
+        "b ← b − η ∂C/∂b": microseconds(
+            in_all_layers(lambda l: product(back.dC_dz[l], N, back.dz_db, N, b[l], -1e-9, 1.0))
+        ),
     }
-    parts["the step, w − η ∇C"] = microseconds(lambda: sgd.step(network, gradient, velocity))
-    return parts
 
 
 def table(cells: list[Cell]) -> Iterator[str]:
@@ -77,7 +76,7 @@ def table(cells: list[Cell]) -> Iterator[str]:
             [microseconds(partial(nn(cell, *digits(), way), cell.steps), 1) / cell.steps for cell in cells]
             for way in (False, True)
         )
-    products = ("w a", "∂C/∂w", "∂C/∂a of the hidden layer")
+    products = ("z ← z + w a", "∂C/∂a of the hidden layer", "w ← w − η ∂C/∂w")
     yield "\n## Where the time goes\n"
     yield "Microseconds of each operation of a step, one thread, each alone in a loop (so with its arrays in the cache); the"
     yield "least of 15. Bold: the matrix products, which are the floor.\n"
@@ -91,9 +90,9 @@ def table(cells: list[Cell]) -> Iterator[str]:
     yield "| a whole step, as trained | " + " | ".join(f"{step:.1f}" for step in steps) + " |"
     yield "| a whole step, compiled | " + " | ".join(f"{step:.1f}" for step in compiled) + " |"
     yield (
-        "| a step less its products, its data and w − η ∇C: the calls that compiling is about | "
+        "| a step less its products and its data: the calls that compiling is about | "
         + " | ".join(
-            f"{step - sum(column[p] for p in (*products, 'gather the pixels, to floats, /255', 'the step, w − η ∇C')):.1f}"
+            f"{step - sum(column[p] for p in (*products, 'gather the pixels, to floats, /255')):.1f}"
             for step, column in zip(steps, columns, strict=True)
         )
         + " |"

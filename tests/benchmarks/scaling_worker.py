@@ -40,7 +40,7 @@ def nn_trainer(cell: Cell, threads: int, shards: int) -> tuple[int, Turn]:
     training = {"batch_size": cell.m, "learning_rate": LEARNING_RATE, "shards": shards}
     config = Config.model_validate({"network": {"sizes": list(cell.sizes)}, "training": training})
     state, examples = initial_state(config), Examples.from_labels(*digits(EXAMPLES), cell.sizes[-1])
-    loop, exchanging, add = Loop(config, state.network, examples, workers), [0.0], workers.add
+    loop, exchanging, add = Loop(config, state, examples, workers), [0.0], workers.add
 
     def timed_add(vector: Any) -> None:
         start = time.perf_counter()
@@ -56,7 +56,7 @@ def nn_trainer(cell: Cell, threads: int, shards: int) -> tuple[int, Turn]:
         exchanging[0], start, left = 0.0, time.perf_counter(), cell.steps
         while left > 0:
             part = next(slices)
-            loop.run(part, examples, part.rows, state.velocity, LEARNING_RATE)
+            loop.run(part, examples, part.rows, LEARNING_RATE)
             left -= part.last - part.first
         return (time.perf_counter() - start) / (cell.steps - left) * cell.steps, exchanging[0]
 

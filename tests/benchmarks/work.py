@@ -10,6 +10,7 @@ import numpy as np
 
 from mnist_nn import Config, Examples, initial_state
 from mnist_nn.examples.shuffling import Slice
+from mnist_nn.product import N, T, product
 from mnist_nn.training.loop import Loop
 from mnist_nn.training.workers import Workers
 
@@ -60,13 +61,13 @@ def nn(cell: Cell, images: np.ndarray, labels: np.ndarray, compiled: bool = Fals
     settings = config(cell, compiled)
     state = initial_state(settings)
     training = Examples.from_labels(images, labels, cell.sizes[-1])
-    loop = Loop(settings, state.network, training, Workers())
+    loop = Loop(settings, state, training, Workers())
     random = np.random.default_rng(1)
 
     def run(steps: int) -> None:
         rows = random.permutation(len(images))[: steps * cell.m]
         taken = Slice(0, 0, steps, [cell.m] * steps, rows, np.arange(len(rows)), ends_epoch=True)
-        loop.run(taken, training, rows, state.velocity, LEARNING_RATE)
+        loop.run(taken, training, rows, LEARNING_RATE)
 
     return run
 
@@ -75,25 +76,21 @@ def floor(cell: Cell) -> Run:
     """Only the matrix products of a step, with the same calls, into existing buffers."""
     random = np.random.default_rng(2)
 
-    def matrix(*shape: int) -> np.ndarray:
-        return random.normal(0, 0.1, shape).astype(np.float32)
+    def columns(*shape: int) -> np.ndarray:
+        return random.normal(0, 0.1, shape).astype(np.float32, order="F")
 
     sizes, m = cell.sizes, cell.m
     layers = range(1, len(sizes))
-    w = {l: matrix(sizes[l], sizes[l - 1]) for l in layers}
-    a = {0: matrix(m, sizes[0]).T} | {l: matrix(sizes[l], m) for l in layers}
-    z, dC_dz, dC_da = ({l: matrix(sizes[l], m) for l in layers} for _ in range(3))
-    dC_dw = {l: np.empty_like(w[l]) for l in layers}
-    product = np.dot if m == 1 else np.matmul
-    w_T, a_T = {l: w[l].T for l in w}, {l: a[l].T for l in a}
+    w_T, dC_dw_T = ({l: columns(sizes[l - 1], sizes[l]) for l in layers} for _ in range(2))
+    a, z, dC_dz, dC_da = ({l: columns(sizes[l], m) for l in (0, *layers)} for _ in range(4))
 
     def run(steps: int) -> None:
         for _ in range(steps):
             for l in layers:
-                np.dot(w[l], a[l - 1], z[l])
+                product(w_T[l], T, a[l - 1], N, z[l])
             for l in reversed(layers):
-                product(dC_dz[l], a_T[l - 1], dC_dw[l])
                 if l > 1:
-                    np.dot(w_T[l], dC_dz[l], dC_da[l - 1])
+                    product(w_T[l], N, dC_dz[l], N, dC_da[l - 1])
+                product(a[l - 1], N, dC_dz[l], T, dC_dw_T[l])
 
     return run

@@ -104,7 +104,8 @@ function overlaps(old, length) {
 }
 
 // Let a pointer (mouse, pen or finger) draw on the canvas. `onInk` is called with the ink after every piece of a stroke.
-// Returns `clear`, which erases the ink and calls `onInk`, and `wipe`, which only erases.
+// Returns `clear`, which erases the ink and calls `onInk`; `wipe`, which only erases; and `show`, which puts a picture of
+// side × side bytes on the canvas as its ink.
 export function mountPen(canvas, onInk) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const ink = () =>
@@ -152,5 +153,13 @@ export function mountPen(canvas, onInk) {
     wipe();
     onInk(ink());
   };
-  return { clear, wipe };
+  const show = (pixels, side) => {
+    const small = new OffscreenCanvas(side, side);
+    const image = new ImageData(side, side);
+    pixels.forEach((value, i) => image.data.set([128, 128, 128, value], 4 * i)); // as `stroke`
+    small.getContext("2d").putImageData(image, 0, 0);
+    wipe();
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  };
+  return { clear, wipe, show };
 }

@@ -3,6 +3,8 @@
 import { colour, field, formula, html, listbox, numberField, unsigned, variable } from "../parts/dom.js";
 import { answerOf, oneAt } from "../mathematics/network.js";
 import { centred, deslanted, mountPen } from "../parts/ink.js";
+import { Unreadable, digitOn } from "../parts/photograph.js";
+import { mountPictureFiles } from "../parts/picture_file.js";
 
 // Paint bytes (0 to 255) as a square picture, in the page's colours: dark on light, or light on dark.
 export function paintPicture(canvas, pixels, side) {
@@ -115,9 +117,8 @@ function mountPictures(above, below, data, update, seen, outputs) {
     role: "img",
     "aria-label": "Draw a digit here with a mouse or a finger",
   });
-  const { clear, wipe } = mountPen(sheet, (ink) => {
-    const drawn = centred(ink, sheet.width, data.side);
-    const pixels = data.deslant ? deslanted(drawn, data.side) : drawn;
+  const study = (own) => {
+    const pixels = data.deslant ? deslanted(own, data.side) : own;
     // Until the user says which digit it is, a fresh drawing's y is the digit that the network reads.
     const { example, follows } = data.current;
     const isFresh = example !== null || pixels.every((value) => value === 0);
@@ -127,7 +128,18 @@ function mountPictures(above, below, data, update, seen, outputs) {
       x: Float64Array.from(pixels, (value) => value * (1 / 255)),
       follows: data.digits && (isFresh || follows),
     });
-  });
+  };
+  const { clear, wipe, show } = mountPen(sheet, (ink) => study(centred(ink, sheet.width, data.side)));
+  const refused = html("p", { id: "refused", role: "status" });
+  const open = mountPictureFiles(
+    (grey) => {
+      const own = pictureOf(grey, data.side);
+      clear(); // a picture is a fresh drawing
+      show(own, data.side);
+      study(own);
+    },
+    (sentence) => refused.replaceChildren(sentence),
+  );
   const pictures = data.examples.map((_, n) =>
     html(
       "div",
@@ -159,6 +171,8 @@ function mountPictures(above, below, data, update, seen, outputs) {
     ),
   );
   below.append(
+    html("p", { class: "hint" }, "Or drop a picture of a digit here, or ", open, "."),
+    refused,
     html(
       "p",
       { class: "hint" },
@@ -183,6 +197,7 @@ function mountPictures(above, below, data, update, seen, outputs) {
     }
     if (shown === state.pixels && !isRepainted) return;
     shown = state.pixels;
+    refused.replaceChildren();
     select(state.example);
     if (state.example !== null) {
       scrollIntoView(gallery, pictures[state.example]);
@@ -192,10 +207,26 @@ function mountPictures(above, below, data, update, seen, outputs) {
     seen.setAttribute(
       "aria-label",
       state.example === null
-        ? `your drawing, centred${data.deslant ? " and deslanted" : ""}`
+        ? `your own digit${data.deslant ? ", deslanted" : ""}`
         : `example ${data.examples[state.example].index}, ${readAs(data.examples[state.example])}`,
     );
   };
+}
+
+// Return a picture file's digit as the network's examples are. A picture of their size is taken as it is; only if its
+// border is bright it is inverted.
+function pictureOf(grey, side) {
+  const { values, width, height } = grey;
+  if (width !== side || height !== side) {
+    const { ink, side: sheet } = digitOn(grey);
+    return centred(ink, sheet, side);
+  }
+  const along = Array.from({ length: side }, (_, i) => [i, side * (side - 1) + i, side * i, side * i + side - 1]);
+  const border = Uint8Array.from(along.flat(), (i) => values[i]).sort();
+  const median = (border[2 * side - 1] + border[2 * side]) / 2;
+  const own = values.map((value) => (median > 127 ? 255 - value : value));
+  if (own.every((value) => value === 0)) throw new Unreadable("is blank; write a digit on it");
+  return own;
 }
 
 // Paint all pictures of the gallery on one canvas behind them. With a canvas for each, the browser would have a layer for
