@@ -22,7 +22,7 @@ def describe_training(
     """Return the seed, the versions, the machine and the data of a training, for run.json."""
     return {
         "seed": config.seed,
-        **describe_machine(workers, compiled=config.training.compiled),
+        **describe_machine(workers, compiled=bool(config.training.compiled)),
         "data": _describe_data(config, training, validation),
     }
 

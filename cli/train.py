@@ -86,6 +86,7 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     from mnist_nn import initial_state, read_config
     from mnist_nn.runs.run_directory import RunDirectory, new_run_path
 
+    from .compiling import with_compiled
     from .data_directory import with_data
     from .loading import load_training
     from .machine import choose_threads
@@ -98,10 +99,11 @@ def _start(config: str, overrides: tuple[str, ...], run_dir: str | None, data_di
     with connected() as workers, ExitStack() as held:
         with together(workers):
             settings = with_shards(with_data(read_config(config, overrides), None, data_dir), workers)
-        held.enter_context(choose_threads(settings, workers))
         training, validation = in_turn(workers, lambda: load_training(settings))
         with together(workers):
+            settings = with_compiled(settings, len(training))
             state = initial_state(settings)
+        held.enter_context(choose_threads(settings, workers))
         description = describe_training(settings, training, validation, workers)
         _require_same_bits(workers, settings, state, description)
         advise(settings, workers)

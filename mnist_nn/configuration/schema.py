@@ -161,7 +161,9 @@ class TrainingConfig(Section):
         le=4096,
         description="a power of two: parts of each batch for threads or processes; null: 1, or one for each process",
     )
-    compiled: bool = Field(False, description="true or false: compile the steps with Numba, faster for small networks")
+    compiled: bool | None = Field(
+        None, description="true or false: compile the steps with Numba; null: if it is there and the training gains"
+    )
     gradient_norms: bool = Field(False, description="record each layer's ‖∂C/∂w‖ and ‖∂C/∂b‖ after every epoch")
     snapshots: int = Field(
         0, ge=0, le=1000, description="number of states to keep, from untrained to trained, most of them early; 0: none"
