@@ -1,7 +1,7 @@
 """Digits drawn by the program, for training without a download.
 
-Each image shows a form from `glyphs` with a random bend, slant, width and pen thickness. Like MNIST's images, it is
-scaled into 20×20 pixels and placed in 28×28 pixels by its centre of mass (`mnist_recipe`).
+Each image shows a form from `glyphs` with a random bend, slant, width, pen thickness and pressure. Like MNIST's
+images, it is scaled into 20×20 pixels and placed in 28×28 pixels by its centre of mass (`mnist_recipe`).
 
     python -m data_scripts.synthetic DIRECTORY                      writes 10,000 + 2,000 digits as IDX files
     python -m data_scripts.synthetic DIRECTORY --train 100000       takes 3 seconds on two cores
@@ -34,9 +34,10 @@ from .idx import DIMENSIONS, Pixels, Split, header, matching_files, read_split, 
 from .mnist_recipe import BOX, SIDE, corner
 from .progress import progress_bar
 
-VERSION = 2  # of the drawing; each version has its own cache
+VERSION = 3  # of the drawing; each version has its own cache
 COUNTS: dict[Split, int] = {"train": 10_000, "test": 2_000}
 ROUNDING = 0.5  # pixels: MNIST's images are placed by whole pixels, so up to half a pixel is left over
+THINNEST = 1.0  # pixels: little pressure makes no line of half this width or less thinner
 SPACING = 0.045  # between points along a stroke, in units of the glyph's box: about a pixel
 CHUNK = 16  # images drawn at a time: few enough for their arrays to stay in the processor's cache
 BLOCK = 10_000  # digits of one random stream: the first block is the training set of `load_synthetic`
@@ -165,33 +166,38 @@ def _write(directory: Path, split: Split, images: Pixels, labels: Pixels) -> Non
 
 def _draw(form: Form, n: int, random: np.random.Generator) -> Pixels:
     """Draw n images (n, 28, 28) of one form."""
-    points = _write_by_hand(form, n, random)
-    radius = np.clip(random.lognormal(np.log(1.25), 0.2, n), 0.65, 2.2)
+    points, pressure = _write_by_hand(form, n, random)
+    radius = np.clip(random.lognormal(np.log(1.25), 0.26, n), 0.65, 3)
+    pressure = np.maximum(pressure, np.minimum(1, THINNEST / radius)[:, np.newaxis])
     softness = random.uniform(0.7, 1.3, n)
-    points = _place(points, radius) + random.uniform(-ROUNDING, ROUNDING, (n, 1, 2))
+    points = _place(points, pressure, radius) + random.uniform(-ROUNDING, ROUNDING, (n, 1, 2))
     images = np.empty((n, SIDE, SIDE), np.uint8)
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
-        images[part] = _ink(points[part], radius[part], softness[part])
+        images[part] = _ink(points[part], pressure[part], radius[part], softness[part])
     shift = corner(images)  # at most two pixels: the centre of the points is near the centre of mass of their ink
     for i in np.flatnonzero(shift.any(axis=1)):
         images[i] = np.roll(images[i], shift[i], axis=(0, 1))
     return images
 
 
-def _write_by_hand(form: Form, n: int, random: np.random.Generator) -> Floats:
-    """The points (n, S, 2) of n handwritten copies of a form, each with its own random bend, slant and width."""
+def _write_by_hand(form: Form, n: int, random: np.random.Generator) -> tuple[Floats, Floats]:
+    """The points (n, S, 2) of n handwritten copies of a form, and the pen's pressure (n, S), which is about 1.
+
+    Each copy has its own random bend, slant and width.
+    """
     points = np.concatenate([_waver(_trace(stroke), n, random) for stroke in form], axis=1)
-    points = points + _bend(points, random)
+    waves = _waves(points, (0.12, 0.12, 0.25), random)  # across, down, and of the pressure
+    points, pressure = points + waves[:, :, :2], np.clip(1 + waves[:, :, 2], 0.5, 1.6)
     angle = random.normal(0, 0.1, n)
-    slant = random.normal(0.2, 0.25, n)
-    width = random.lognormal(0, 0.15, n)
+    slant = random.normal(0.15, 0.22, n)
+    width = random.lognormal(-0.03, 0.15, n)
     cos, sin = np.cos(angle), np.sin(angle)
     # rotation · shear · stretch, for points as rows; y points down, so a slant to the right is −y
     linear = np.empty((n, 2, 2))
     linear[:, 0, 0], linear[:, 0, 1] = width * cos, width * sin
     linear[:, 1, 0], linear[:, 1, 1] = -slant * cos - sin, -slant * sin + cos
-    return np.asarray(points @ linear)
+    return np.asarray(points @ linear), pressure
 
 
 def _waver(points: Floats, n: int, random: np.random.Generator) -> Floats:
@@ -202,37 +208,46 @@ def _waver(points: Floats, n: int, random: np.random.Generator) -> Floats:
     way = np.arange(len(points)) * SPACING
     smooth = np.exp(-(((way[:, None] - way) / 0.25) ** 2))
     smooth /= np.sqrt((smooth**2).sum(axis=1, keepdims=True))
-    return np.asarray(points + smooth @ random.normal(0, 0.04, (n, *points.shape)))
+    return np.asarray(points + smooth @ random.normal(0, 0.03, (n, *points.shape)))
 
 
-def _bend(points: Floats, random: np.random.Generator) -> Floats:
-    """A smooth displacement of the points of each image: a few long waves of random direction and phase."""
+def _waves(points: Floats, sizes: tuple[float, ...], random: np.random.Generator) -> Floats:
+    """Quantities (n, S, len(sizes)) that vary smoothly across each image, about 0: the sum of a few long waves.
+
+    The waves' directions, lengths (a digit's height at least), phases and amplitudes are random. `sizes` are the
+    largest amplitudes.
+    """
     n = len(points)
-    displacement = np.zeros_like(points)
+    total = np.zeros((*points.shape[:2], len(sizes)))
     for _ in range(3):
-        wave = random.normal(0, 3, (n, 2, 1))
-        phase = random.uniform(0, 2 * np.pi, (n, 1, 1))
-        amplitude = random.normal(0, 0.03, (n, 1, 2))
-        displacement += np.sin(points @ wave + phase) * amplitude
-    return displacement
+        direction, frequency = random.uniform(0, 2 * np.pi, (n, 1)), random.uniform(1, 5, (n, 1))
+        wave = frequency * np.hstack([np.cos(direction), np.sin(direction)])
+        phase = random.uniform(0, 2 * np.pi, (n, 1))
+        amplitude = random.uniform(-1, 1, (n, 1, len(sizes))) * sizes
+        total += np.sin(points @ wave[:, :, np.newaxis] + phase[:, np.newaxis]) * amplitude
+    return total
 
 
-def _place(points: Floats, radius: Floats) -> Floats:
+def _place(points: Floats, pressure: Floats, radius: Floats) -> Floats:
     """Scale the digits, ink included, into BOX pixels, and put their centres where MNIST's are on average."""
     extent = points.max(axis=1) - points.min(axis=1)
-    scale = (BOX - 2 * radius) / extent.max(axis=1)
+    first, last = (np.take_along_axis(pressure, end, axis=1) for end in (points.argmin(axis=1), points.argmax(axis=1)))
+    scale = ((BOX - radius[:, np.newaxis] * (first + last)) / extent).min(axis=1)
     points = points * scale[:, None, None]
     return np.asarray(points - points.mean(axis=1, keepdims=True) + SIDE / 2)  # pixel i spans [i − ½, i + ½]
 
 
-def _ink(points: Floats, radius: Floats, softness: Floats) -> Pixels:
+def _ink(points: Floats, pressure: Floats, radius: Floats, softness: Floats) -> Pixels:
     """Draw points as pixels (n, 28, 28): full within `radius` of a point, fading over `softness` pixels at the edge.
 
-    |pixel − point|² = |pixel|² + |point|² − 2 pixel · point, as one matrix product for all pixels and points.
+    At a pressure of p the line ends at p · `radius`, and lines of little pressure are paler. For that the squared
+    distance is shifted by (1 − p²) · `radius`². |pixel − point|² = |pixel|² + |point|² − 2 pixel · point, as one matrix
+    product for all pixels and points.
     """
     n, S, _ = points.shape
     px, py = points.reshape(-1, 2).T.astype(np.float32)
-    squared = np.stack([np.ones_like(px), px * px + py * py, px, py], axis=1) @ PIXELS
+    shift = ((1 - pressure**2) * radius[:, np.newaxis] ** 2).reshape(-1).astype(np.float32)
+    squared = np.stack([np.ones_like(px), px * px + py * py + shift, px, py], axis=1) @ PIXELS
     nearest = np.sqrt(np.maximum(squared.reshape(n, S, -1).min(axis=1), 0))
     ink = np.clip((radius[:, None] - nearest) / softness[:, None] + 0.5, 0, 1)
     return np.asarray(np.rint(ink * 255), np.uint8).reshape(n, SIDE, SIDE)

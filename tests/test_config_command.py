@@ -55,4 +55,10 @@ def test_nn_without_arguments_prints_help(nn: Command) -> None:
 
 def test_the_version_is_printed(nn: Command) -> None:
     assert nn("--version").out.startswith("nn ")
-    assert [line.split()[0] for line in nn("--version", "-v").out.splitlines()] == ["nn", "python", "numpy", "scipy", "BLAS"]
+    assert [line.split()[0] for line in nn("--version", "-v").out.splitlines()] == [
+        "nn",
+        "python",
+        "numpy",
+        "scipy",
+        "BLAS",
+    ]

@@ -65,6 +65,14 @@ def test_digits_are_antialiased() -> None:
     assert 0.2 < grey < 0.95
 
 
+def test_more_pressure_makes_a_wider_line() -> None:
+    across = np.stack([np.linspace(4, 24, 30), np.full(30, 14)], axis=1)
+    ink = synthetic._ink(np.stack([across] * 3), np.array([[0.8], [1], [1.6]]) * np.ones(30), np.full(3, 2), np.ones(3))
+    height = ink[:, :, 14].sum(axis=1) / 255
+    assert height[0] < height[1] < height[2]
+    np.testing.assert_allclose(height[1:], [4, 6.4], atol=0.4)
+
+
 def test_each_digit_has_several_written_forms() -> None:
     assert sorted(FORMS) == list(range(10))
     assert all(len(forms) >= 3 for forms in FORMS.values())

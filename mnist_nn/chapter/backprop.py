@@ -63,8 +63,8 @@ def _rebuilt(sizes: tuple[int, ...], vector: Array) -> Gradient:
 class BackwardPass:
     """The results of backpropagation for m examples: arrays of shape (n_l, m) for each layer, and the gradient.
 
-    Column k belongs to example k: dC_da[l] is ∂C_k/∂a^(l), dC_dz[l] is ∂C_k/∂z^(l), and da_dz[l] is σ′(z^(l)). They
-    are stored column by column. dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
+    Column k belongs to example k: dC_da[l] is ∂C_k/∂a^(l), dC_dz[l] is ∂C_k/∂z^(l), and da_dz[l] is σ′(z^(l)).
+    dC_da[L] is not computed for a cost that gives ∂C_k/∂z^(L) directly (see `Cost.dC_dz`).
     """
 
     dC_da: ByLayer

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..product import N, T, product
+from ..product import N, T, order_for, product
 from .activation import ACTIVATIONS, Activation, ActivationName, Array
 
 ByLayer = dict[int, Array]
@@ -164,10 +164,7 @@ def _rebuilt(
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """The results of a forward pass over m examples: z[l] and a[l], each (n_l, m). a[0] is the input.
-
-    They are stored column by column: the numbers of one example lie side by side.
-    """
+    """The results of a forward pass over m examples: z[l] and a[l], each (n_l, m). a[0] is the input."""
 
     z: ByLayer
     a: ByLayer
@@ -179,8 +176,9 @@ class ForwardPass:
 
 
 def empty_columns(network: Network, m: int) -> ByLayer:
-    """A buffer (n_l, m) for each layer l ≥ 1, stored column by column."""
-    return {l: np.empty((network.sizes[l], m), network.parameters.dtype, "F") for l in network.layers}
+    """A buffer (n_l, m) for each layer l ≥ 1, with a column for each example, in the order that is fastest."""
+    order = order_for(m * max(w.size for w in network.w.values()))
+    return {l: np.empty((network.sizes[l], m), network.parameters.dtype, order) for l in network.layers}
 
 
 def weighted_sum(w: Array, a_prev: Array, b: Array, z: Array) -> None:

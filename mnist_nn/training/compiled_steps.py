@@ -72,8 +72,8 @@ def steps(  # type: ignore[no-untyped-def]
 ):
     """Take one step for every m rows, in the order of `forward` and `SGD.backprop_and_step`, with their names.
 
-    Arguments keyed by layer are tuples whose item 0 is not used. x, y, z, a and the derivatives by z and a are stored
-    as rows, which Numba's types tell from columns. `step` is η ∇C or v. It is empty where the gradient lies over the
+    Arguments keyed by layer are tuples whose item 0 is not used. x, y, z, a and the derivatives by z and a have a row
+    for each example. `step` is η ∇C or v. It is empty where the gradient lies over the
     parameters.
     """
     L = len(w) - 1
@@ -124,9 +124,9 @@ class CompiledSteps:
         scratch = np.empty_like(network.parameters) if sgd.l2 else nothing
 
         def arguments(m: int) -> tuple[Any, ...]:
-            passed, back = buffers[m]
-            columns = (passed.z, passed.a, back.dC_da, back.da_dz, back.dC_dz)
-            rows = (_by_layer({l: array.T for l, array in arrays.items()}) for arrays in columns)
+            back = buffers[m][1]
+            dtype = network.parameters.dtype
+            rows = [_by_layer({l: np.empty((m, network.sizes[l]), dtype) for l in network.layers}) for _ in range(5)]
             parts = map(_by_layer, (back.gradient.dC_dw, back.gradient.dC_db))
             w, b = map(_by_layer, (network.w, network.b))
             return m, w, b, *rows, *parts, back.dz_db, network.parameters, step, scratch

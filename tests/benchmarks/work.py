@@ -5,12 +5,14 @@ The floor and `nn` are functions of the number of steps.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
 from mnist_nn import Config, Examples, initial_state
 from mnist_nn.examples.shuffling import Slice
-from mnist_nn.product import N, T, product
+from mnist_nn.product import N, T, order_for, product
 from mnist_nn.training.loop import Loop
 from mnist_nn.training.workers import Workers
 
@@ -76,13 +78,14 @@ def floor(cell: Cell) -> Run:
     """Only the matrix products of a step, with the same calls, into existing buffers."""
     random = np.random.default_rng(2)
 
-    def columns(*shape: int) -> np.ndarray:
-        return random.normal(0, 0.1, shape).astype(np.float32, order="F")
+    def matrix(rows: int, columns: int, order: Literal["F", "C"]) -> np.ndarray:
+        return random.normal(0, 0.1, (rows, columns)).astype(np.float32, order=order)
 
     sizes, m = cell.sizes, cell.m
     layers = range(1, len(sizes))
-    w_T, dC_dw_T = ({l: columns(sizes[l - 1], sizes[l]) for l in layers} for _ in range(2))
-    a, z, dC_dz, dC_da = ({l: columns(sizes[l], m) for l in (0, *layers)} for _ in range(4))
+    order = order_for(m * max(n * n_prev for n_prev, n in pairwise(sizes)))
+    w_T, dC_dw_T = ({l: matrix(sizes[l - 1], sizes[l], "F") for l in layers} for _ in range(2))
+    a, z, dC_dz, dC_da = ({l: matrix(sizes[l], m, order if l else "F") for l in (0, *layers)} for _ in range(4))
 
     def run(steps: int) -> None:
         for _ in range(steps):
