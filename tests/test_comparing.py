@@ -332,12 +332,12 @@ def test_conditions_compare_values_and_what_is_printed() -> None:
     found = record(make_run("run", {"training": {"learning_rate": 1.0, "schedule": {"name": "step"}}}))
     holding = [
         "learning_rate=1", "training.learning_rate=1e0", "sizes=4-3-2", "network.sizes=[4, 3, 2]", "status=finished",
-        "early_stopping=null", "compiled=false", "schedule=step(every=10, factor=0.1)", "seed = 0", "epochs=1", "name=run",
+        "early_stopping=null", "gradient_norms=false", "compiled=null", "schedule=step(every=10, factor=0.1)", "seed = 0", "epochs=1", "name=run",
         "schedule={name: step, every: 10, factor: 0.1}", "accuracy=0.5", "time=1.5",
     ]  # fmt: skip
     for condition in holding:
         assert parse_condition(condition).holds_for(found), condition
-    for condition in ("learning_rate=2", "seed=false", "compiled=0", "momentum=null", "status=running", "name=1"):
+    for condition in ("learning_rate=2", "seed=false", "gradient_norms=0", "momentum=null", "status=running", "name=1"):
         assert not parse_condition(condition).holds_for(found), condition
 
 

@@ -122,7 +122,8 @@ def test_a_sweep_trains_every_trial_and_compares_them(swept: Swept) -> None:
     assert [line.split()[:2] for line in lines[1:3]] == [["0.5", "2"], ["0.001", "2"]]
     assert re.fullmatch(r"best    learning_rate 0\.5: \d\d\.\d\d ± \d+\.\d\d % \(n = 2\)", lines[4])
     assert re.fullmatch(r"second  learning_rate 0\.001: \d\d\.\d\d ± \d+\.\d\d % \(n = 2\)", lines[5])
-    assert re.fullmatch(r" {8}\d\d\.\d\d ± \d+\.\d\d points apart: more than chance usually brings", lines[6])
+    verdict = "more than chance usually brings|within the spread, so it may be chance"  # two seeds are few
+    assert re.fullmatch(rf" {{8}}\d\d\.\d\d ± \d+\.\d\d points apart: ({verdict})", lines[6])
     assert lines[7:] == ["", "sweep   sweeps/whole", "next    nn evaluate sweeps/whole", "        nn plot sweeps/whole"]
 
 
