@@ -86,6 +86,28 @@ def test_steps_move_all_parameters_as_in_python(browser: "Browser", random: np.r
         assert answer["home"] == start.tolist()
 
 
+def test_what_is_kept_for_the_way_back_stays_bounded(browser: "Browser") -> None:
+    """Of 500 steps the last 200 are kept, and they hold on to no earlier ones."""
+    run = """async (code) => {
+        const page = await import("data:text/javascript," + encodeURIComponent(code));
+        const parameters = () => Float64Array.from([0.5, 0.1]);
+        const network = new page.Network([1, 1], "sigmoid", "sigmoid", "squared_error", parameters());
+        const values = { n: 0, index: 0, pixels: null, x: Float64Array.from([1]), y: Float64Array.from([0]) };
+        const examples = [new page.Example(network, values)];
+        const moments = [{ key: "trained", step: null, parameters }];
+        const motion = new page.Motion({ network, examples, heldOut: [], learningRate: 0.1, moments });
+        for (let step = 0; step < 500; step++) for (const _ of motion.step(examples)) void _;
+        let reached = 0;
+        for (let at = motion.since; at; at = at.since) reached += 1;
+        return [motion.kept.length, reached];
+    }"""
+    tab = browser.new_page()
+    kept, reached = tab.evaluate(run, engine())
+    tab.close()
+    assert kept == 200
+    assert reached <= kept + 1
+
+
 @pytest.fixture(scope="session")
 def replayable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the run with snapshots is that these tests read."""

@@ -87,8 +87,9 @@ export class Motion {
 
   // Keep the parameters, in the array of the oldest ones if there are many.
   keep(continues) {
-    const oldest = this.kept.length >= this.most ? this.kept.shift().parameters : null;
-    const parameters = oldest ?? new Float64Array(this.gradient.length);
+    const oldest = this.kept.length >= this.most ? this.kept.shift() : null;
+    if (oldest) oldest.since = null; // or each would hold on to all before it
+    const parameters = oldest?.parameters ?? new Float64Array(this.gradient.length);
     parameters.set(this.network.parameters);
     this.kept.push({
       parameters,
