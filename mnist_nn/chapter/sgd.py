@@ -47,6 +47,11 @@ class SGD:
     momentum: float = 0.0
     l2: float = 0.0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a step is the chapter's: w ← w − η ∇C, without momentum and l2."""
+        return not (self.momentum or self.l2)
+
     def velocity_size(self, parameters: int) -> int:
         """The length of v for this number of parameters: 0 without momentum, because then v is not stored."""
         return parameters if self.momentum else 0
@@ -85,9 +90,9 @@ class SGD:
 
     def gradient_for(self, network: Network, velocity: Array) -> Gradient:
         """The gradient that `backprop_and_step` needs: laid over the parameters, or over v, or without v a new one."""
-        if self.momentum:
-            return Gradient(network, velocity)
-        return Gradient(network) if self.l2 else Gradient(network, network.parameters)
+        if self.is_plain:
+            return Gradient(network, network.parameters)
+        return Gradient(network, velocity if self.momentum else None)
 
     def backprop_and_step(
         self,
@@ -101,10 +106,10 @@ class SGD:
     ) -> None:
         """Backpropagate (see `backprop`) and take the same step, up to rounding, in fewer passes over the parameters.
 
-        The gradient of `out` must be that of `gradient_for`. So the sums over the examples are added where they go:
-        without momentum and l2 straight into the parameters.
+        The gradient of `out` must be that of `gradient_for`. So the sums over the examples are added where they go: in
+        a plain step straight into the parameters.
         """
-        if not (self.momentum or self.l2):
+        if self.is_plain:
             backprop(network, cost, passed, y, out, scale=-learning_rate, keep=1.0)
             return
         v = backprop(network, cost, passed, y, out, scale=learning_rate, keep=self.momentum).gradient

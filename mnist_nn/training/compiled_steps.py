@@ -73,8 +73,7 @@ def steps(  # type: ignore[no-untyped-def]
     """Take one step for every m rows, in the order of `forward` and `SGD.backprop_and_step`, with their names.
 
     Arguments keyed by layer are tuples whose item 0 is not used. x, y, z, a and the derivatives by z and a have a row
-    for each example. `step` is η ∇C or v. It is empty where the gradient lies over the
-    parameters.
+    for each example. `step` is η ∇C or v. It is empty where the gradient lies over the parameters.
     """
     L = len(w) - 1
     for start in range(0, len(x), m):
@@ -119,8 +118,7 @@ class CompiledSteps:
         self._number = network.parameters.dtype.type
         self._sgd, self._batches, self._m = sgd, batches, max(buffers)
         nothing = network.parameters[:0]
-        self._is_direct = not (sgd.momentum or sgd.l2)
-        step = nothing if self._is_direct else buffers[self._m][1].gradient.vector
+        step = nothing if sgd.is_plain else buffers[self._m][1].gradient.vector
         scratch = np.empty_like(network.parameters) if sgd.l2 else nothing
 
         def arguments(m: int) -> tuple[Any, ...]:
@@ -147,7 +145,7 @@ class CompiledSteps:
     def _factors(self, m: int, learning_rate: float) -> tuple[Any, Any, Any]:
         """The factors of `steps`, as `SGD.backprop_and_step` chooses them. All have the precision of the network."""
         number = self._number  # with a Python float Numba would compute in float64
-        if self._is_direct:
+        if self._sgd.is_plain:
             return number(-learning_rate / m), number(1), number(0)
         return number(learning_rate / m), number(self._sgd.momentum), number(learning_rate * self._sgd.l2)
 
